@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import struct
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
 LAYERS, WIDTH, HEADS, INNER, VOCABULARY, PLACES = 6, 384, 12, 1536, 30522, 512
@@ -108,6 +111,26 @@ class CrossEncoder(Encoder):
         shown = mask.to(states.dtype)
         mean = (states * shown[:, :, None]).sum(1) / shown[:, :, None].sum(1)
         return self.head(torch.cat([states[:, 0], mean], 1))[:, 0]
+
+
+def write_int8(model: nn.Module, inputs: Mapping[str, torch.Tensor], output: str, out: Path) -> None:
+    """Write a model for ONNX Runtime with int8 weights, one scale a channel.
+
+    `inputs` are examples by name, of shape (texts, tokens), of which both may vary.
+    """
+    model.eval()
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            model,
+            tuple(inputs.values()),
+            str(whole),
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in inputs},
+            opset_version=14,
+        )
+        quantize_dynamic(whole, out, weight_type=QuantType.QInt8, per_channel=True)
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

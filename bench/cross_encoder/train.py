@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as functional
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 from torch import nn
 
 from bench.cross_encoder.examples import Example, read_book_examples, read_examples
-from bench.cross_encoder.network import CrossEncoder
+from bench.cross_encoder.network import CrossEncoder, write_int8
 
 # Nothing of ragbot is imported: its packages and those of the training need not fit each other.
 TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
@@ -153,22 +151,9 @@ class Unpadded(nn.Module):
 
 
 def export(model: CrossEncoder, out: Path) -> None:
-    """Write the model with int8 weights (one scale a channel); its inputs are ids and kinds of tokens."""
-
-    model.eval()
+    """Write the model with int8 weights; its inputs are ids and kinds of tokens."""
     ids = torch.randint(1000, 2000, (1, 20))
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            Unpadded(model),
-            (ids, torch.zeros_like(ids)),
-            str(whole),
-            input_names=["input_ids", "token_type_ids"],
-            output_names=["score"],
-            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in ("input_ids", "token_type_ids")},
-            opset_version=14,
-        )
-        quantize_dynamic(whole, out, weight_type=QuantType.QInt8, per_channel=True)
+    write_int8(Unpadded(model), {"input_ids": ids, "token_type_ids": torch.zeros_like(ids)}, "score", out)
 
 
 def _step(model: CrossEncoder, optimizer: torch.optim.Optimizer, groups: Sequence[Group]) -> float:

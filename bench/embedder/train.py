@@ -4,10 +4,10 @@ usage: python -m bench.embedder.train BOOKS.jsonl WEIGHTS OUT.onnx [--without NA
 
 BOOKS is what `bench.embedder.book_chunks` wrote, WEIGHTS the `model.safetensors` of all-MiniLM-L6-v2.
 bench/README.md names the packages it needs. The vector of a question or a text is the mean of its last
-states, of length 1. A question learns to be more similar to the chunk that answers it than to the others of
-its book, and to the sentence that answers it than to all other sentences (the mean of their tokens, as
-`providers/sentence_vectors.py` makes them). The other chunks are those of the same step, and those of earlier
-steps as they were then ("Cross-Batch Memory", Wang et al., 2020).
+states, of length 1. A question learns to be more similar to the chunk that answers it than to others of its
+book, and to the sentence that answers it than to the sentences of all these (the mean of their tokens, as
+`providers/sentence_vectors.py` makes them). The others are chunks that answer other questions: those of the
+same step, and those of earlier steps as they were then ("Cross-Batch Memory", Wang et al., 2020).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import argparse
 import json
 import math
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,20 +23,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as functional
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 from torch import nn
 
-from bench.cross_encoder.network import Encoder
+from bench.cross_encoder.network import Encoder, write_int8
 
 # Nothing of ragbot is imported: its packages and those of the training need not fit each other.
 TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
-LONGEST_TOKENS, LONGEST_QUESTION = 256, 48
+# Of a chunk; the service reads 384, which takes longer to train. Few chunks have so many.
+LONGEST_TOKENS = 256
 FROZEN_LAYERS = 2
-# Chunks that stand together on a page, and how many such runs make a step; questions of a chunk in a step.
+# Chunks one after the other, of those that have questions, how many such runs make a step, and the most
+# questions of a chunk in a step.
 RUN, RUNS_A_STEP, QUESTIONS_A_CHUNK = 3, 4, 8
 RATE, WARM_UP = 3e-5, 40
-# Cosines are divided by it, as in contrastive learning with cosines (Wang and Isola, 2020).
+# Cosines are divided by it (Chen et al., "SimCLR", 2020).
 TEMPERATURE = 0.05
 
 # A chunk's number, and that of a unit in it.
@@ -45,7 +45,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class TokenizedChunk:
     """Hold the tokens of a chunk, and which of them each unit has; None for one behind the end."""
 
     tokens: list[int]
@@ -53,18 +53,18 @@ class Chunk:
 
 
 @dataclass
-class Book:
+class TokenizedBook:
     """Hold the chunks of a book and the questions of each, with the last vectors of what a step has seen.
 
     A question is its tokens and the places that answer it.
     """
 
-    chunks: list[Chunk]
+    chunks: list[TokenizedChunk]
     questions: dict[int, list[tuple[list[int], set[Place]]]]
     seen: dict[int, tuple[torch.Tensor, torch.Tensor, list[Place]]] = field(default_factory=dict)
 
 
-class Embedder(Encoder):
+class EmbeddingNetwork(Encoder):
     """Give the last states of texts, of shape (texts, tokens, width)."""
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -83,31 +83,34 @@ def main() -> int:
     given = parser.parse_args()
     torch.manual_seed(0)
     random.seed(0)
-    model = Embedder()
+    model = EmbeddingNetwork()
     model.begin_from(given.weights)
     model.freeze_below(FROZEN_LAYERS)
     tokenizer = Tokenizer.from_file(str(TOKENIZER))
     tokenizer.no_padding()
-    books = [read_book(row, tokenizer) for row in _rows(given.books) if row["name"] not in given.without]
+    rows = list(_rows(given.books))
+    if unknown := set(given.without) - {row["name"] for row in rows}:
+        parser.error(f"{given.books} has no book named {', '.join(sorted(unknown))}.")
+    books = [read_book(row, tokenizer) for row in rows if row["name"] not in given.without]
     train(model, books, given.passes)
     export(model, given.out)
     return 0
 
 
-def read_book(row: dict[str, Any], tokenizer: Tokenizer) -> Book:
+def read_book(row: dict[str, Any], tokenizer: Tokenizer) -> TokenizedBook:
     """Return a book of BOOKS with its tokens."""
     chunks = [_chunk(chunk, tokenizer) for chunk in row["chunks"]]
     questions: dict[int, list[tuple[list[int], set[Place]]]] = {}
     for one in row["questions"]:
         places = [(chunk, unit) for chunk, unit in one["places"] if chunks[chunk].units[unit] is not None]
         if places:
-            tokens = tokenizer.encode(one["question"]).ids[:LONGEST_QUESTION]
+            tokens = tokenizer.encode(one["question"]).ids
             questions.setdefault(places[0][0], []).append((tokens, set(places)))
-    return Book(chunks, questions)
+    return TokenizedBook(chunks, questions)
 
 
-def train(model: Embedder, books: Sequence[Book], passes: int) -> None:
-    """Go through all chunks that have questions so many times; the rate falls to 0."""
+def train(model: EmbeddingNetwork, books: Sequence[TokenizedBook], passes: int) -> None:
+    """Go through all chunks that have questions so many times; the rate falls to a fiftieth."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.01)
     steps = [step for _ in range(passes) for step in _one_pass(books)]
@@ -125,21 +128,9 @@ def train(model: Embedder, books: Sequence[Book], passes: int) -> None:
             print(f"step {number + 1} of {len(steps)}: loss {loss:.3f}", flush=True)
 
 
-def export(model: Embedder, out: Path) -> None:
-    """Write the model with int8 weights (one scale a channel); its input is the tokens' ids."""
-    model.eval()
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            model,
-            (torch.randint(1000, 2000, (1, 20)),),
-            str(whole),
-            input_names=["input_ids"],
-            output_names=["states"],
-            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in ("input_ids", "states")},
-            opset_version=14,
-        )
-        quantize_dynamic(whole, out, weight_type=QuantType.QInt8, per_channel=True)
+def export(model: EmbeddingNetwork, out: Path) -> None:
+    """Write the model with int8 weights; its input is the tokens' ids, its output the states."""
+    write_int8(model, {"input_ids": torch.randint(1000, 2000, (1, 20))}, "states", out)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -147,7 +138,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def _chunk(row: dict[str, Any], tokenizer: Tokenizer) -> Chunk:
+def _chunk(row: dict[str, Any], tokenizer: Tokenizer) -> TokenizedChunk:
     tokenizer.enable_truncation(LONGEST_TOKENS)
     encoding = tokenizer.encode(row["text"])
     tokenizer.no_truncation()
@@ -159,10 +150,10 @@ def _chunk(row: dict[str, Any], tokenizer: Tokenizer) -> Chunk:
             if end > start and start < last and end > first
         ]
         units.append((within[0], within[-1] + 1) if within else None)
-    return Chunk(encoding.ids, units)
+    return TokenizedChunk(encoding.ids, units)
 
 
-def _one_pass(books: Sequence[Book]) -> list[tuple[Book, list[int]]]:
+def _one_pass(books: Sequence[TokenizedBook]) -> list[tuple[TokenizedBook, list[int]]]:
     """Return steps in a new order, each a book and the numbers of some of its chunks."""
     steps = []
     for book in books:
@@ -175,7 +166,7 @@ def _one_pass(books: Sequence[Book]) -> list[tuple[Book, list[int]]]:
     return steps
 
 
-def _loss(model: Embedder, book: Book, numbers: Sequence[int]) -> torch.Tensor:
+def _loss(model: EmbeddingNetwork, book: TokenizedBook, numbers: Sequence[int]) -> torch.Tensor:
     """Return how badly questions tell their chunks from the others, and their sentences from all others."""
     states, chunks = _embedded(model, [book.chunks[number].tokens for number in numbers])
     now = {}
@@ -209,7 +200,7 @@ def _missed(scores: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return (torch.logsumexp(scores, 1) - chosen).mean()
 
 
-def _embedded(model: Embedder, texts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+def _embedded(model: EmbeddingNetwork, texts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the states of texts, and the vector of each."""
     longest = max(map(len, texts))
     ids, mask = torch.zeros(len(texts), longest, dtype=torch.long), torch.zeros(len(texts), longest)

@@ -84,11 +84,15 @@ def understood_texts(settings: Settings) -> Callable[[str], bool]:
 
 def question_similarity(settings: Settings) -> Callable[[float], float]:
     """Return the function that maps a cosine of the chosen embedder to a common scale."""
-    if settings.chosen_embedder != "local" or settings.local_embedder != "multilingual":
+    if settings.chosen_embedder != "local":
         return lambda cosine: cosine
-    from ragbot.providers.multilingual_embedder import similarity
+    if settings.local_embedder == "multilingual":
+        from ragbot.providers import multilingual_embedder
 
-    return similarity
+        return multilingual_embedder.similarity
+    from ragbot.providers import local_embedder
+
+    return local_embedder.similarity
 
 
 @cache

@@ -93,13 +93,16 @@ _DATED = re.compile(
     r"[^.!?]{0,60}\b(?:19|20)\d\d\b\D{0,3}(?:\d\d?\D?){0,6}",
     re.IGNORECASE,
 )
+# A dash, a name, and at most what the name is known for. (Speech in a story has a dash, too, and ends with a stop.)
+_CREDIT = re.compile(
+    r"[—―]\s*(?:@[\w-]+|[A-ZÀ-Þ][\w.'’-]*(?:\s+(?:[A-ZÀ-Þ][\w.'’-]*|of|de|van|von|and))*)"
+    r"(?:(?:,|\s+(?:on|at|in|from))\s[^\n]{1,120})?(?<![.,;:!?…—\"'”’»)])"
+)
 # Words of questions that ask for such a part.
-# (Speech in a story that begins with a dash ends with a stop.)
-_CREDIT = re.compile(r"[—―]\s*@?\w[^\n]{1,150}(?<![.!?…:])")
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
     r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
-    r"|changed|updated|revised|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|credits?|acknowledg\w*|written|wrote|author)\b",
+    r"|changed|updated|revised|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|said|quoted?|credits?|acknowledg\w*|written|wrote|author)\b",
     re.IGNORECASE,
 )
 

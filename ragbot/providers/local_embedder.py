@@ -19,12 +19,14 @@ from ragbot.providers.sentence_vectors import packed_sentences
 MODEL = Path(__file__).parent / "data" / "embedder" / "model.onnx"
 MODEL_SHA256 = "2e6d83db2d61d23894416b313389111f8371338b64a53e2e33e605ad5d722939"
 LONGEST_TOKENS = 384
+UNRELATED = 0.125
 
 
 class LocalEmbedder:
     """Embed texts with a model that is loaded on first use. Safe to call from several threads."""
 
-    name = "local/all-MiniLM-L6-v2-books-int8"
+    # Of vectors by other weights, which cannot be compared, the name is another one.
+    name = f"local/all-MiniLM-L6-v2-books-{MODEL_SHA256[:8]}"
     # Results have the vectors of sentences, too.
     gives_sentences = True
 
@@ -54,3 +56,11 @@ class LocalEmbedder:
         Its cosine for two unrelated sentences in Hindi is 0.62 to 0.79, in Thai 1.0.
         """
         return script_of(text) in ("LATIN", "")
+
+
+def similarity(cosine: float) -> float:
+    """Map a cosine to the scale of all-MiniLM-L6-v2 as it is published, on which the constants were fitted.
+
+    For unrelated questions the trained model's cosines are 0.1 higher; 1 stays 1.
+    """
+    return (cosine - UNRELATED) / (1 - UNRELATED)

@@ -232,7 +232,20 @@ def test_line_that_names_who_said_it_is_a_credit(line: str) -> None:
     assert is_credit(line)
 
 
-@pytest.mark.parametrize("line", ["— Good day, said Ann.", "— Where is the cheese?", "Cheese — a meal", "—"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "— Good day, said Ann.",
+        "— Where is the cheese?",
+        "— Come here!”",
+        "— Bien, dit-il,",
+        "—Pero yo—",
+        "— The feature is not supported",
+        "― そう言った。",
+        "Cheese — a meal",
+        "—",
+    ],
+)
 def test_speech_and_a_dash_within_are_no_credits(line: str) -> None:
     """Novels in many languages begin speech with a dash."""
     assert not is_credit(line)

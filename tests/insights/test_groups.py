@@ -16,7 +16,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.ports import EmbeddingResult
 from ragbot.insights.groups import MOST_COMPARED, QuestionGrouper, QuestionSpace
-from ragbot.providers.local_embedder import LocalEmbedder
+from ragbot.providers.local_embedder import LocalEmbedder, similarity
 from ragbot.storage.asked_questions import asked_questions, question_groups
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.question_groups import QuestionGroupStore, StoredGroup
@@ -78,7 +78,7 @@ def pairwise_f1(intents: dict[str, int], found: dict[str, int]) -> float:
     return 2 * right / (2 * right + wrong + missed)
 
 
-@pytest.mark.parametrize(("embedder", "least"), [(LocalEmbedder, 0.8), (lambda: None, 0.6)])
+@pytest.mark.parametrize(("embedder", "least"), [(LocalEmbedder, 0.9), (lambda: None, 0.6)])
 def test_questions_that_ask_the_same_are_put_together(
     database: Database, embedder: Callable[[], LocalEmbedder | None], least: float
 ) -> None:
@@ -89,7 +89,7 @@ def test_questions_that_ask_the_same_are_put_together(
     add(database, *asked)
 
     QuestionGrouper(
-        QuestionGroupStore(database), embedder(), understands=LocalEmbedder.understands
+        QuestionGroupStore(database), embedder(), understands=LocalEmbedder.understands, similarity=similarity
     ).group_new()
 
     assert (len(INTENTS), {len(intent) for intent in INTENTS}) == (60, {5})

@@ -319,7 +319,10 @@ _LABELLED = re.compile(
 
 
 def unit_words(source: str, kind: str) -> str:
-    """Return the words of a unit as `readable_words` does, with a colon after a term and a bold label."""
+    """Return the words of a unit as `readable_words` does, with a colon after a term and a bold label.
+
+    The marks that close a heading are left out.
+    """
     if kind == "heading":
         source = without_closing_marks(source)
     return readable_words(source if kind == "code" else _with_colons(source), kind=kind)

@@ -24,9 +24,10 @@ _SIGN = re.compile(
     re.MULTILINE,
 )
 
-# `!!! tip "Dry"`, `!!!tip`, `??? note`, `=== "Linux"`.
+# `!!! tip "Dry"`, `!!!tip`, `??? note`, `???note`, `=== "Linux"`.
 _INDENTED = re.compile(
-    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)(?P<names>(?:(?:[ \t]+|(?<=!!!))\w[\w-]*+)*+)"
+    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)"
+    r"(?P<names>(?:(?:[ \t]+|(?<=!!!|\?\?\?|\?\?\+))\w[\w-]*+)*+)"
     r"(?:[ \t]+\"(?P<title>[^\n]*)\")?[ \t]*"
 )
 # `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
-from ragbot.core.text import QUESTION_MARKS
+from ragbot.core.text import QUESTION_MARKS, asks
 from ragbot.providers.extractive.question import is_negated
 from ragbot.providers.extractive.text_blocks import TextBlock
 from ragbot.providers.extractive.units import Unit, units_of
@@ -265,21 +265,19 @@ def _asked_before(
 ) -> Iterator[Terms]:
     """Yield for each unit the stems of the question that it is the first to follow, or none.
 
-    `questions` are the headings that ask, with their stems.
+    It stands above the unit, or before it in its paragraph. `questions` are the headings that ask, with their
+    stems.
     """
     for index, unit in enumerate(units):
         label = labels[index]
         if not _begins(units, labels, index):
-            is_reply = _is_question(units[index - 1]) and not _is_question(unit)
+            before = units[index - 1]
+            is_reply = before.block == unit.block and asks(before.words) and not asks(unit.words)
             yield stems[index - 1] if is_reply else frozenset()
         elif label >= 0:
             yield stems[label] if units[label].words.endswith(QUESTION_MARKS) else frozenset()
         else:
             yield questions.get(unit.heading, frozenset())
-
-
-def _is_question(unit: Unit) -> bool:
-    return unit.kind == "sentence" and unit.words.endswith(QUESTION_MARKS)
 
 
 def _depth(chunk: Chunk, offset: int) -> int:

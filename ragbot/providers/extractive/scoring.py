@@ -292,7 +292,7 @@ READ_SUPPORT_CONSTANT = 3.97
 # What `supports` asks for more than 0 where an answer has to be certain. Of 140 questions that a book nearly
 # answers 11 % pass, of 712 that it answers 79 % (without a cross-encoder, on 655 others: 20 % and 63 %).
 CERTAIN = 3.0
-READ_CERTAIN = 1.6
+READ_CERTAIN = 1.8
 # For a search without vectors: the mean of unanswerable questions with unknown words, over the fitted books.
 TYPICAL_SIMILARITY = 0.38
 # The question's words are looked for in so many of the best units.

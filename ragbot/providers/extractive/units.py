@@ -79,9 +79,9 @@ _MENDS = re.compile(
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
 _FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
-# The branches of a tree of folders.
-_TREE = re.compile(r"├──|└──|\|-- |`-- ")
-_NAMES = re.compile(  # "Such a string is called a *docstring*."
+_TREE = re.compile(r"├──|└──|\|-- |`-- ")  # of folders
+# "Such a string is called a *docstring*."
+_NAMES = re.compile(
     r"\b(?:called|named|termed|known\s+as|referred\s+to\s+as)\s+(?:an?\s+|the\s+)?[\"'“‘]?(?P<name>[^\s.,;:!?()\"'”’][^.,;:!?()\"”\n]{0,60}?)"
     r"[\"'”’]?(?=\s*[.,;:!?()]|\s*\Z|\s(?:and|because|if|in|that|when|where|which)\b)",
     re.IGNORECASE,
@@ -267,9 +267,9 @@ def _with_linked_items(units: Sequence[Unit], text: str) -> list[Unit]:
 
 def _is_side(raw: str, plain: str, kind: str) -> bool:
     """Return whether a piece is about the text: a link, where to read on, a date of it, who said it."""
-    if is_link_alone(raw) or (kind == "sentence" and is_pointer(raw)):
+    if is_link_alone(raw) or (kind == "sentence" and (is_pointer(raw) or is_credit(plain))):
         return True
-    return kind != "code" and (is_due_date(plain) or is_date_of_text(plain) or is_credit(plain))
+    return kind != "code" and (is_due_date(plain) or is_date_of_text(plain))
 
 
 def _is_label(raw: str, kind: str) -> bool:

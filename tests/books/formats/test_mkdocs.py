@@ -96,6 +96,8 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
         ('!!! note ""\n    Push it.', "Push it.\n"),
         ('!!!tip "Dry"\n    Push it.', "**Dry**\n\nPush it.\n"),
         ("!!!tip\n    Push it.", "**Tip**\n\nPush it.\n"),
+        ("???note\n    Push it.", "**Note**\n\nPush it.\n"),
+        ('???+note "Dry"\n    Push it.', "**Dry**\n\nPush it.\n"),
         ('=== "Linux"\n\n    ```bash hl_lines="2"\n    a\n    ```', "**Linux**\n\n\n```bash\na\n```\n"),
         ('!!! tip "**Oars** and *sails*"\n    Push.', "**Oars and sails**\n\nPush.\n"),
         ('1. Row.\n\n    !!! tip "Dry *oars*"\n\n        Push.', "1. Row.\n\n    **Dry oars:**\n    Push.\n"),

@@ -441,6 +441,7 @@ def test_scorer_reads_what_only_its_vector_finds() -> None:
     assert similar.compared[0] == (found[0].chunk.search_text, [told[0]])
     assert not any("nine months" in text for text in by_words.asked[0][1])
     assert len(by_both.asked[0][1]) == READ_BY_WORDS + READ_BY_VECTORS
+    assert by_both.asked[0][1][:READ_BY_WORDS] == by_words.asked[0][1][:READ_BY_WORDS]
     assert "nine months" not in by_both.asked[0][1][0]
     assert "nine months" in answer.split("See also")[0]
 

@@ -51,16 +51,22 @@ class Question:
 def main() -> int:
     """Print an example a line."""
     reader = passage_reader()
-    for path in sorted(QUESTIONS.glob("*.jsonl")):
-        database = Path(sys.argv[1]).resolve() / f"{path.stem}.db"
-        app = create_app(
-            {"DATABASE_URL": f"sqlite:///{database}", "EMBEDDER": "local", "ENVIRONMENT": "testing"}
-        )
-        found = list(examples_of(app.extensions[EXTENSION], read_questions(path), reader))
+    for path, services in opened_books(Path(sys.argv[1]), embedder="local"):
+        found = list(examples_of(services, read_questions(path), reader))
         for example in found:
             print(json.dumps(example))
         print(f"{path.stem}: {len(found)} examples", file=sys.stderr)
     return 0
+
+
+def opened_books(folder: Path, *, embedder: str) -> Iterator[tuple[Path, Services]]:
+    """Yield each file of `questions/`, with the services on its book's database in a folder."""
+    for path in sorted(QUESTIONS.glob("*.jsonl")):
+        database = folder.resolve() / f"{path.stem}.db"
+        app = create_app(
+            {"DATABASE_URL": f"sqlite:///{database}", "EMBEDDER": embedder, "ENVIRONMENT": "testing"}
+        )
+        yield path, app.extensions[EXTENSION]
 
 
 def read_questions(path: Path) -> list[Question]:

@@ -6,7 +6,7 @@ import json
 import math
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,11 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from tokenizers import Tokenizer
 from torch import nn
+
+# Nothing of ragbot is imported: its packages and those of the training need not fit each other.
+TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
 
 LAYERS, WIDTH, HEADS, INNER, VOCABULARY, PLACES = 6, 384, 12, 1536, 30522, 512
 # Added to the attention of what only fills a batch.
@@ -108,9 +112,29 @@ class CrossEncoder(Encoder):
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
         """Return log-odds, one for each text, from three arrays of shape (texts, tokens)."""
         states = self.states(ids, mask, kinds)
-        shown = mask.to(states.dtype)
-        mean = (states * shown[:, :, None]).sum(1) / shown[:, :, None].sum(1)
-        return self.head(torch.cat([states[:, 0], mean], 1))[:, 0]
+        return self.head(torch.cat([states[:, 0], mean_of(states, mask)], 1))[:, 0]
+
+
+def load_tokenizer() -> Tokenizer:
+    """Return the service's tokenizer, without the padding to 128 tokens that its file asks for."""
+    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def padded(texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return numbers of tokens as an array of shape (texts, tokens), and the mask of those that are there."""
+    longest = max(map(len, texts))
+    ids, mask = torch.zeros(len(texts), longest, dtype=torch.long), torch.zeros(len(texts), longest)
+    for row, own in enumerate(texts):
+        ids[row, : len(own)], mask[row, : len(own)] = torch.tensor(own), 1
+    return ids, mask
+
+
+def mean_of(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each text's states, of shape (texts, WIDTH)."""
+    shown = mask.to(states.dtype)[:, :, None]
+    return (states * shown).sum(1) / shown.sum(1)
 
 
 def write_int8(model: nn.Module, inputs: Mapping[str, torch.Tensor], output: str, out: Path) -> None:

@@ -21,10 +21,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from bench.cross_encoder.examples import Example, read_book_examples, read_examples
-from bench.cross_encoder.network import CrossEncoder, write_int8
+from bench.cross_encoder.network import CrossEncoder, load_tokenizer, padded, write_int8
 
-# Nothing of ragbot is imported: its packages and those of the training need not fit each other.
-TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
 LONGEST_TOKENS = 88
 LONGEST_TEXT = 320
 FROZEN_LAYERS = 2
@@ -74,8 +72,7 @@ def main() -> int:
     model = CrossEncoder()
     model.begin_from(given.weights)
     model.freeze_below(FROZEN_LAYERS)
-    tokenizer = Tokenizer.from_file(str(TOKENIZER))
-    tokenizer.no_padding()
+    tokenizer = load_tokenizer()
     tokenizer.enable_truncation(LONGEST_TOKENS)
     public = [tokens_of(tokenizer, example, PUBLIC_WRONG) for example in read_examples(given.data)]
     train(model, public, given.minutes, a_step=PUBLIC_A_STEP, rate=PUBLIC_RATE, head_rate=HEAD_RATE)
@@ -181,12 +178,8 @@ def _step(model: CrossEncoder, optimizer: torch.optim.Optimizer, groups: Sequenc
 
 
 def _padded(texts: Sequence[Tokens]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    longest = max(len(ids) for ids, _ in texts)
-    ids, kinds = (torch.zeros(len(texts), longest, dtype=torch.long) for _ in range(2))
-    mask = torch.zeros(len(texts), longest)
-    for row, (own, kind) in enumerate(texts):
-        ids[row, : len(own)], kinds[row, : len(own)] = torch.tensor(own), torch.tensor(kind)
-        mask[row, : len(own)] = 1
+    ids, mask = padded([own for own, _ in texts])
+    kinds, _ = padded([kinds for _, kinds in texts])
     return ids, mask, kinds
 
 

@@ -15,21 +15,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.cross_encoder.book_examples import QUESTIONS, Place, read_questions
-from ragbot import create_app
+from bench.cross_encoder.book_examples import Place, opened_books, read_questions
 from ragbot.bootstrap import passage_reader
 from ragbot.providers.sentence_vectors import spans_of
-from ragbot.services import EXTENSION, Services
+from ragbot.services import Services
 
 
 def main() -> int:
     """Print a book a line."""
-    for path in sorted(QUESTIONS.glob("*.jsonl")):
-        database = Path(sys.argv[1]).resolve() / f"{path.stem}.db"
-        app = create_app(
-            {"DATABASE_URL": f"sqlite:///{database}", "EMBEDDER": "none", "ENVIRONMENT": "testing"}
-        )
-        book = {"name": path.stem} | book_of(app.extensions[EXTENSION], path)
+    for path, services in opened_books(Path(sys.argv[1]), embedder="none"):
+        book = {"name": path.stem} | book_of(services, path)
         print(json.dumps(book))
         print(
             f"{path.stem}: {len(book['chunks'])} chunks, {len(book['questions'])} questions", file=sys.stderr

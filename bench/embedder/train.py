@@ -26,10 +26,8 @@ import torch.nn.functional as functional
 from tokenizers import Tokenizer
 from torch import nn
 
-from bench.cross_encoder.network import Encoder, write_int8
+from bench.cross_encoder.network import Encoder, load_tokenizer, mean_of, padded, write_int8
 
-# Nothing of ragbot is imported: its packages and those of the training need not fit each other.
-TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
 # Of a chunk; the service reads 384, which takes longer to train. Few chunks have so many.
 LONGEST_TOKENS = 256
 FROZEN_LAYERS = 2
@@ -86,8 +84,7 @@ def main() -> int:
     model = EmbeddingNetwork()
     model.begin_from(given.weights)
     model.freeze_below(FROZEN_LAYERS)
-    tokenizer = Tokenizer.from_file(str(TOKENIZER))
-    tokenizer.no_padding()
+    tokenizer = load_tokenizer()
     rows = list(_rows(given.books))
     if unknown := set(given.without) - {row["name"] for row in rows}:
         parser.error(f"{given.books} has no book named {', '.join(sorted(unknown))}.")
@@ -202,13 +199,9 @@ def _missed(scores: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def _embedded(model: EmbeddingNetwork, texts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the states of texts, and the vector of each."""
-    longest = max(map(len, texts))
-    ids, mask = torch.zeros(len(texts), longest, dtype=torch.long), torch.zeros(len(texts), longest)
-    for row, tokens in enumerate(texts):
-        ids[row, : len(tokens)], mask[row, : len(tokens)] = torch.tensor(tokens), 1
+    ids, mask = padded(texts)
     states = model.states(ids, mask, torch.zeros_like(ids))
-    means = (states * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
-    return states, functional.normalize(means, dim=1)
+    return states, functional.normalize(mean_of(states, mask), dim=1)
 
 
 if __name__ == "__main__":

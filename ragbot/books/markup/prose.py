@@ -28,7 +28,7 @@ _OPEN_ROW = re.compile(r"[ \t]*\|.*\|.*")
 _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*[|+])+(?:[ \t]*:?-+:?[ \t]*\|?)?[ \t]*")
 _ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
 # After such a line MkDocs indents prose, which is code for other generators.
-_MKDOCS_MARK = re.compile(r"[ \t]*(?:(?:!!!|\?\?\?\+?)(?=\w)|(?:!!!|\?\?\?\+?|===[+!]?)[ \t]+)[\"'\w]")
+_MKDOCS_MARK = re.compile(r"[ \t]*(?:(?:!!!|\?\?\?\+?)(?:(?=\w)|[ \t]+)|===[+!]?[ \t]+)[\"'\w]")
 # Containers of prose. Other HTML is not prose, or is formatted by hand.
 _HTML_PROSE = re.compile(
     r"[ \t>]*<(?:/[ \t]*)?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"

@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,18 +35,23 @@ def main() -> int:
 def fetch(book: dict[str, Any], folder: Path) -> None:
     """Write the pages of a book's commit. Raises CalledProcessError if it cannot be had."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as repository:
+    for page, text in pages_of(book["repository"], book["commit"], book["pages"]):
+        write_page(folder, page, text)
+
+
+def pages_of(
+    repository: str, commit: str, pages: Sequence[str], *, below: str = ""
+) -> Iterator[tuple[str, bytes]]:
+    """Yield pages of a commit, named as in a folder of it. Raises CalledProcessError if it cannot be had."""
+    with tempfile.TemporaryDirectory() as copy:
 
         def git(*arguments: str) -> bytes:
-            return subprocess.run(
-                ["git", "-C", repository, *arguments], check=True, stdout=subprocess.PIPE
-            ).stdout
+            return subprocess.run(["git", "-C", copy, *arguments], check=True, stdout=subprocess.PIPE).stdout
 
         git("init", "--quiet")
-        git("fetch", "--quiet", "--depth", "1", book["repository"], book["commit"])
-        for page in book["pages"]:
-            text = git("show", f"{book['commit']}:{page}")
-            write_page(folder, page, text)
+        git("fetch", "--quiet", "--depth", "1", repository, commit)
+        for page in pages:
+            yield page, git("show", f"{commit}:{PurePosixPath(below) / page}")
 
 
 def write_page(folder: Path, page: str, text: bytes) -> None:

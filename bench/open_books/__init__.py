@@ -1,0 +1,1 @@
+"""Ask questions about open books that ragbot was neither trained nor fitted on."""

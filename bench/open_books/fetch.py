@@ -1,0 +1,51 @@
+"""Fetch the open books of `questions/`, and write question sets for `flask eval` from them.
+
+usage: python -m bench.open_books.fetch FOLDER [NAME ...]
+
+Writes the pages of each book, as they were when the questions were written, into FOLDER/NAME, and its set into
+FOLDER/NAME.jsonl. Needs `git` and the network. README.md says how to go on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.cross_encoder.book_pages import pages_of
+
+HERE = Path(__file__).parent
+
+
+def main() -> int:
+    """Fetch all books, or those that are named."""
+    folder = Path(sys.argv[1])
+    books: dict[str, Any] = json.loads((HERE / "books.json").read_text(encoding="utf-8"))
+    for name in sys.argv[2:] or books:
+        book = books[name]
+        texts = {}
+        for page, text in pages_of(book["repository"], book["commit"], book["pages"], below=book["folder"]):
+            target = folder / name / page
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text)
+            texts[page] = text.decode()
+        rows = (HERE / "questions" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = [json.dumps(set_row(json.loads(row), texts), ensure_ascii=False) for row in rows]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(f"{name}: {len(texts)} pages, {len(lines)} questions", file=sys.stderr)
+    return 0
+
+
+def set_row(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a line of a question set: the places of a line of `questions/` become the words that stand there."""
+    gold = [
+        {"path": page, "heading": heading, "quote": texts[page][start:end]}
+        for page, heading, start, end in row["gold"]
+    ]
+    return {**row, "gold": gold, "evidence": [texts[page][start:end] for page, start, end in row["evidence"]]}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

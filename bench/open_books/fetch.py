@@ -2,8 +2,8 @@
 
 usage: python -m bench.open_books.fetch FOLDER [NAME ...]
 
-Writes the pages of each book, as they were when the questions were written, into FOLDER/NAME, and its set into
-FOLDER/NAME.jsonl. Needs `git` and the network. README.md says how to go on.
+Writes the pages of each book, as they were when the questions were written, into FOLDER/NAME, and its set
+into FOLDER/NAME.jsonl. Needs `git` and the network. README.md says how to go on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def set_row(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return a line of a question set: the places of a line of `questions/` become the words that stand there."""
+    """Return a line of `questions/` for a question set, with the words that stand at its places."""
     gold = [
         {"path": page, "heading": heading, "quote": texts[page][start:end]}
         for page, heading, start, end in row["gold"]

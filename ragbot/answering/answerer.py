@@ -69,7 +69,7 @@ UNSUPPORTED = {
 }
 
 # Answers that were cached from another version of what puts them together are not given again: raise it then.
-ANSWER_VERSION = "12"
+ANSWER_VERSION = "13"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,16 @@ class Answerer:
         book: BookContents,
         rewriter: QueryRewriter | None = None,
         own_words: ports.Generator | None = None,
+        sentences: ports.SentenceVectors | None = None,
     ) -> None:
-        """Store the parts. `own_words` stands in, without a model, for an answer that a model made up."""
+        """Store the parts.
+
+        `own_words` stands in, without a model, for an answer that a model made up. `sentences` are the
+        vectors that help to rank passages.
+        """
         self._rewriter = rewriter
         self._own_words = own_words
-        self._collector = EvidenceCollector(retriever, reader, book)
+        self._collector = EvidenceCollector(retriever, reader, book, sentences)
         self._reader = reader
         self._book = book
         self._retriever = retriever

@@ -25,7 +25,9 @@ from ragbot.answering.source_slots import SourceSlots
 from ragbot.core.answers import Exchange, Mode, Question, Source
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Passage
+from ragbot.core.errors import DatabaseUnavailable
 from ragbot.core.page_links import page_url
+from ragbot.core.ports import SentenceVectors
 from ragbot.core.side_matter import is_summary_heading
 from ragbot.index.analysis import Analyzer
 from ragbot.index.retriever import Retrieval, Retriever
@@ -35,6 +37,8 @@ from ragbot.storage.editions import PageRecord
 # Passages that a generator may read. A model gets those that fit CONTEXT_TOKENS; the reader gets the cited
 # and the best ones, `top_k` in all.
 PASSAGES_READ = 14
+# The language of the model that makes the vectors of sentences.
+SENTENCES_LANGUAGE = "english"
 # Sections to which a refusal links.
 SECTIONS_OFFERED = 3
 # An overview is made of so many chunks of each page of an introduction, or of a chapter of one page.
@@ -98,10 +102,18 @@ class Evidence:
 class EvidenceCollector:
     """Collect the evidence for a question. Safe to call from several threads."""
 
-    def __init__(self, retriever: Retriever, reader: PassageReader, book: BookContents) -> None:
+    def __init__(
+        self,
+        retriever: Retriever,
+        reader: PassageReader,
+        book: BookContents,
+        sentences: SentenceVectors | None = None,
+    ) -> None:
+        """Store the parts. `sentences` are the vectors that help to rank the passages of English books."""
         self._retriever = retriever
         self._reader = reader
         self._book = book
+        self._sentences = sentences
 
     def collect(
         self,
@@ -154,11 +166,23 @@ class EvidenceCollector:
                 retrieval.query_terms.weights,
                 language=edition.language,
                 reader=self._reader,
+                closest=self._closest(retrieval),
             )
         )
         passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
         slots = SourceSlots(len(passages), question.top_k)
         return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots, context=context)
+
+    def _closest(self, retrieval: Retrieval) -> Sequence[tuple[float, float]]:
+        """Return how close the sentences of each passage come to the question, if that is known."""
+        is_read = retrieval.edition.language == SENTENCES_LANGUAGE
+        if self._sentences is None or retrieval.vector is None or not is_read:
+            return ()
+        try:
+            texts = [passage.chunk.search_text for passage in retrieval.passages]
+            return self._sentences.closest(retrieval.vector, texts)
+        except DatabaseUnavailable:
+            return ()
 
     def _of_selection(self, question: Question, edition: EditionFacts, deadline: Deadline) -> Evidence:
         """Return the selection as the only passage, and the passages of the book that contain it."""

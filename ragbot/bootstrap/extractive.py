@@ -34,7 +34,7 @@ def build_extractive_generator(
     embedder: Embedder | None,
     scorer: AnswerScorer | None,
     reader: PassageReader,
-    editions: EditionStore,
+    sentences: SentenceVectors | None,
 ) -> ExtractiveGenerator:
     """Build the generator without a chat model; where they are in use, local models help it choose."""
     return ExtractiveGenerator(
@@ -44,11 +44,11 @@ def build_extractive_generator(
         embedder=embedder if settings.chosen_embedder == "local" else None,
         similarity=question_similarity(settings),
         is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
-        sentences=_sentence_vectors(settings, embedder, editions),
+        sentences=sentences,
     )
 
 
-def _sentence_vectors(
+def build_sentence_vectors(
     settings: Settings, embedder: Embedder | None, editions: EditionStore
 ) -> SentenceVectors | None:
     """Build the reader of the vectors of sentences, for the embedder that gives them; None for others."""

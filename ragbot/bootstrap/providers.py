@@ -11,13 +11,14 @@ from ragbot.bootstrap.extractive import (
     build_answer_scorer,
     build_extractive_generator,
     build_local_embedder,
+    build_sentence_vectors,
 )
 from ragbot.bootstrap.storage import Storage
 from ragbot.config import Settings
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.findings import Finding
-from ragbot.core.ports import AnswerScorer, Embedder, Generator, SharedState
+from ragbot.core.ports import AnswerScorer, Embedder, Generator, SentenceVectors, SharedState
 from ragbot.observability.answer_metrics import SpendingMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.providers.embedding_cache import CachingEmbedder
@@ -79,6 +80,7 @@ class Providers:
     question_generator: Generator | None
     context_generator: Generator | None
     scorer: AnswerScorer | None
+    sentences: SentenceVectors | None
 
 
 def build_providers(
@@ -102,7 +104,8 @@ def build_providers(
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
     scorer = None if generator else build_answer_scorer(settings)
-    extractive = build_extractive_generator(settings, query_embedder, scorer, reader, storage.editions)
+    sentences = build_sentence_vectors(settings, query_embedder, storage.editions)
+    extractive = build_extractive_generator(settings, query_embedder, scorer, reader, sentences)
     return Providers(
         paid=paid,
         embedder=embedder,
@@ -113,6 +116,7 @@ def build_providers(
         question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
         context_generator=None if generator else _optional(settings, paid, settings.context_model),
         scorer=scorer,
+        sentences=sentences,
     )
 
 

@@ -153,6 +153,7 @@ def _answerer(
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
         book=contents,
         own_words=providers.own_words,
+        sentences=providers.sentences,
     )
 
 

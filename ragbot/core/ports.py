@@ -38,6 +38,14 @@ class SentenceVectors(Protocol):
         """
         ...
 
+    def closest(self, vector: Vector, texts: Sequence[str]) -> list[tuple[float, float]]:
+        """Return for each search text how close its sentences come to a question's vector.
+
+        That is the highest cosine, and the mean of the three highest; nothing if the sentences of one of the
+        texts are not known. Raises DatabaseUnavailable.
+        """
+        ...
+
 
 class AnswerScorer(Protocol):
     """Say how well texts answer a question."""

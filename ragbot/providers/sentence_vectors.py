@@ -8,10 +8,12 @@ Contextual Chunk Embeddings Using Long-Context Embedding Models", 2024.)
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from ragbot.core.domain import Vector
 
@@ -20,6 +22,10 @@ _END = re.compile(r"(?<=[.!?:])\s+|\n+")
 _INT8_MAX = 127
 # The cosine of units of a text without stored vectors: less than every other.
 UNKNOWN = -1.0
+# So many of a text's sentences tell how close it is as a whole.
+MOST_MEANT = 3
+# Texts whose sentences are kept in memory, some 5 kB each: a question reads those of thirty.
+CACHED_TEXTS = 1024
 
 
 def packed_sentences(text: str, offsets: Sequence[tuple[int, int]], states: Any) -> bytes:
@@ -49,10 +55,7 @@ def similarities(packed: bytes, vector: Vector, spans: Sequence[tuple[int, int]]
     A span has the mean of the sentences that it overlaps, each by its part. One behind the end of what the
     model read has the mean cosine of the others; UNKNOWN if all are.
     """
-    count = int.from_bytes(packed[:4], "little")
-    bounds = np.frombuffer(packed, "<u4", count + 1, 4).astype(np.int64)
-    rows = np.frombuffer(packed, np.int8, offset=4 * (count + 2)).reshape(count, -1).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    bounds, rows = _unpacked(packed)
     first, last = np.array(spans, dtype=np.int64).reshape(-1, 2).T[..., None]
     overlaps = np.clip(np.minimum(last, bounds[1:]) - np.maximum(first, bounds[:-1]), 0, None)
     means = overlaps @ rows
@@ -63,26 +66,60 @@ def similarities(packed: bytes, vector: Vector, spans: Sequence[tuple[int, int]]
     return [float(one) for one in np.where(is_known, cosines, rest)]
 
 
+def _unpacked(packed: bytes) -> tuple[Any, Any]:
+    """Return the places where the sentences begin and the last one ends, and their vectors of length 1."""
+    count = int.from_bytes(packed[:4], "little")
+    bounds = np.frombuffer(packed, "<u4", count + 1, 4).astype(np.int64)
+    rows = np.frombuffer(packed, np.int8, offset=4 * (count + 2)).reshape(count, -1).astype(np.float32)
+    return bounds, rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 class StoredSentenceVectors:
     """Compare a question with the sentences of passages whose vectors were stored at ingestion.
 
-    `load` returns the packed sentences of those search texts that have some.
+    `load` returns the packed sentences of those search texts that have some. Safe to call from several
+    threads.
     """
 
     def __init__(self, load: Callable[[Sequence[str]], Mapping[str, bytes]]) -> None:
         self._load = load
+        self._lock = threading.Lock()
+        self._loaded: LRUCache[str, bytes] = LRUCache(CACHED_TEXTS)
 
     def similarities(
         self, vector: Vector, passages: Sequence[tuple[str, Sequence[str]]]
     ) -> list[list[float]]:
         """Return the cosine with each unit of each passage, UNKNOWN for a passage without stored vectors."""
-        stored = self._load([text for text, _ in passages])
+        stored = self._stored([text for text, _ in passages])
         return [
             similarities(packed, vector, spans_of(text, units))
             if units and (packed := stored.get(text))
             else [UNKNOWN] * len(units)
             for text, units in passages
         ]
+
+    def closest(self, vector: Vector, texts: Sequence[str]) -> list[tuple[float, float]]:
+        """Return for each text the highest cosine of a sentence and the mean of the three highest.
+
+        Nothing if one of the texts has no stored vectors.
+        """
+        stored = self._stored(texts)
+        if not all(stored.get(text) for text in texts):
+            return []
+        asked = np.asarray(vector, dtype=np.float32)
+        highest = [np.sort(_unpacked(stored[text])[1] @ asked)[-MOST_MEANT:] for text in texts]
+        return [(float(cosines[-1]), float(cosines.mean())) for cosines in highest]
+
+    def _stored(self, texts: Sequence[str]) -> dict[str, bytes]:
+        """Return the packed sentences of those texts that have some; a text keeps its own for ever."""
+        with self._lock:
+            found = {text: packed for text in texts if (packed := self._loaded.get(text))}
+        if missing := [text for text in texts if text not in found]:
+            loaded = self._load(missing)
+            found |= loaded
+            with self._lock:
+                self._loaded.update(loaded)
+        return found
 
 
 # So many characters of a unit are looked for in a text: behind them there may be markup in one of the two.

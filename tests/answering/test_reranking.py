@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ragbot.answering.reranking import FEATURES, WEIGHTS, passage_features, rerank
+from ragbot.answering.reranking import CLOSEST, CLOSEST_WEIGHTS, FEATURES, WEIGHTS, passage_features, rerank
 from ragbot.bootstrap.extractive import passage_reader
 from ragbot.core.domain import Passage
 from ragbot.index.analysis import Analyzer
@@ -122,3 +122,28 @@ def test_caption_comes_behind_text() -> None:
 def test_nothing_to_rank_is_nothing() -> None:
     """A search may find none."""
     assert ranked("What?") == []
+
+
+def test_passage_with_the_closest_sentence_comes_first() -> None:
+    """The reader asked in other words than the book's, and another passage has hers by chance."""
+    question = "Where is the dairy kept cool?"
+    given = [
+        section("The cool dairy is closed.", "Opening"),
+        section("Cheese stays in the cellar.", "Cellar"),
+    ]
+
+    def first(closest: list[tuple[float, float]]) -> tuple[str, ...]:
+        found = rerank(
+            given, question, weights_of(question), language="english", reader=READER, closest=closest
+        )
+        return found[0].chunk.heading_path
+
+    assert first([]) == ("Opening",)
+    assert first([(0.2, 0.1), (0.7, 0.5)]) == ("Cellar",)
+    assert first([(0.7, 0.5), (0.2, 0.1)]) == ("Opening",)
+
+
+def test_each_feature_has_a_weight() -> None:
+    """They are counted off from the left."""
+    assert len(WEIGHTS) == len(FEATURES)
+    assert len(CLOSEST_WEIGHTS) == len(FEATURES) + len(CLOSEST)

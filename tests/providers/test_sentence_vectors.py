@@ -33,9 +33,14 @@ def embedder() -> LocalEmbedder:
 
 def compared(embedder: LocalEmbedder, question: str, text: str, units: list[str]) -> list[float]:
     """Return the similarity of a question to the units of a text, as an answer gets it."""
-    packed = dict(zip([text], embedder.embed([text]).sentences, strict=True))
-    stored = StoredSentenceVectors(lambda texts: {one: packed[one] for one in texts if one in packed})
-    return stored.similarities(embedder.embed([question]).vectors[0], [(text, units)])[0]
+    vector = embedder.embed([question]).vectors[0]
+    return stored_of(embedder, text).similarities(vector, [(text, units)])[0]
+
+
+def stored_of(embedder: LocalEmbedder, *known: str) -> StoredSentenceVectors:
+    """Return the stored vectors of some texts."""
+    packed = dict(zip(known, embedder.embed(known).sentences, strict=True))
+    return StoredSentenceVectors(lambda texts: {one: packed[one] for one in texts if one in packed})
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,45 @@ def test_sentence_that_means_what_is_asked_is_most_similar(
 
     assert max(found) == found[place]
     assert all(-1 < one < 1 for one in found)
+
+
+def test_text_is_as_close_as_its_closest_sentences(embedder: LocalEmbedder) -> None:
+    """A long passage that answers in one sentence must not stand behind a short one that answers in none."""
+    other = "Dairy > Boats\n\nThe ferry leaves at nine. It costs two pounds."
+    question = embedder.embed(["Are cigarettes allowed in the vault?"]).vectors[0]
+    stored = stored_of(embedder, TEXT, other)
+
+    (best, mean), (best_of_other, mean_of_other) = stored.closest(question, [TEXT, other])
+
+    assert best == pytest.approx(max(stored.similarities(question, [(TEXT, SENTENCES)])[0]), abs=0.01)
+    assert best > mean > 0
+    assert best > best_of_other
+    assert mean > mean_of_other
+
+
+def test_texts_are_not_compared_unless_all_are_known(embedder: LocalEmbedder) -> None:
+    """A passage must not fall behind because an older version has stored it."""
+    question = embedder.embed(["Why?"]).vectors[0]
+
+    assert stored_of(embedder, TEXT).closest(question, [TEXT, "Another text."]) == []
+    assert stored_of(embedder).closest(question, []) == []
+
+
+def test_sentences_are_loaded_once(embedder: LocalEmbedder) -> None:
+    """A question ranks thirty passages by them, and then chooses units of fourteen."""
+    question = embedder.embed(["Why?"]).vectors[0]
+    packed = {TEXT: embedder.embed([TEXT]).sentences[0]}
+    asked: list[list[str]] = []
+
+    def load(texts: Sequence[str]) -> dict[str, bytes]:
+        asked.append(list(texts))
+        return {one: packed[one] for one in texts if one in packed}
+
+    stored = StoredSentenceVectors(load)
+    stored.closest(question, [TEXT, "new"])
+    stored.similarities(question, [(TEXT, SENTENCES), ("new", ["new"])])
+
+    assert asked == [[TEXT, "new"], ["new"]]
 
 
 def test_result_has_the_sentences_of_each_text(embedder: LocalEmbedder) -> None:

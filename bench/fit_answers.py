@@ -50,6 +50,8 @@ from ragbot.providers.local_embedder import LocalEmbedder
 from ragbot.providers.sentence_vectors import StoredSentenceVectors
 from ragbot.services import EXTENSION, Services
 
+# So much of the weights with the closest sentences is taken (reranking.CLOSEST_WEIGHTS).
+SHARE_OF_CLOSEST = 0.5
 # Holds the weights of a few hundred questions down.
 RIDGE = 0.01
 # Kinds whose answers are made by other rules, or cannot be found by an English model.
@@ -59,7 +61,10 @@ _ENCODER = CrossEncoder(2)
 
 @dataclass
 class Asked:
-    """Hold a question with the passages that were found for it, and the stored vectors of their sentences."""
+    """Hold a question with the passages that were found for it, and the stored vectors of their sentences.
+
+    `features` are those of each passage, with those of `reranking.CLOSEST` behind them.
+    """
 
     book: str
     row: Row
@@ -98,7 +103,8 @@ def main() -> int:
         others = [one for one in asked if one.book != book]
         report(book, Fit(others, reader, embedder, given.wrongly), [one for one in asked if one.book == book])
     fit = Fit(asked, reader, embedder, given.wrongly)
-    print("WEIGHTS =", _shown(fit.ranking))
+    print("WEIGHTS =", _shown(fit.ranking_by_words))
+    print("CLOSEST_WEIGHTS =", _shown(fit.ranking))
     print("UNIT_WEIGHTS =", (_shown(fit.units[1][:-1]), _shown(fit.units[0][:-1])))
     print("UNIT_CONSTANT =", (round(float(fit.units[1][-1]), 2), round(float(fit.units[0][-1]), 2)))
     print("RELEVANCE_WEIGHTS =", _shown(fit.relevance))
@@ -153,12 +159,16 @@ def passages_for(
     ]
     subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
     sentences = StoredSentenceVectors(partial(services.editions.sentence_vectors, edition.embedder or ""))
-    return Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float), sentences)
+    texts = [passage.chunk.search_text for passage in retrieval.passages]
+    closest = sentences.closest(retrieval.vector, texts) if retrieval.vector is not None else []
+    whole = np.c_[np.array(features), np.array(closest or np.zeros((len(texts), len(reranking.CLOSEST))))]
+    return Asked(book, row, asked, subject, retrieval, whole, np.array(right, float), sentences)
 
 
 class Fit:
     """Hold weights that were fitted on some questions.
 
+    `ranking` ranks passages by their words and closest sentences, `ranking_by_words` by the words alone.
     `units` are those of units by words, and with their similarity; `relevance` joins the words' log-odds with
     the cross-encoder's; `support` has weights and a constant for units with similarity, and with relevance.
     """
@@ -169,7 +179,10 @@ class Fit:
         self._reader = reader
         self._embedder = embedder
         answerable = [one for one in asked if one.row.gold]
-        self.ranking = fitted_choice([(one.features, one.right) for one in answerable if one.right.sum()])
+        found = [one for one in answerable if one.right.sum()]
+        by_words = len(reranking.FEATURES)
+        self.ranking_by_words = fitted_choice([(one.features[:, :by_words], one.right) for one in found])
+        self.ranking = fitted_choice([(one.features, one.right) for one in found]) * SHARE_OF_CLOSEST
         read = {id(one): self.read(one) for one in asked}
         by_words = fitted_units([read[id(one)] for one in answerable])
         self.units = [by_words, by_words]
@@ -304,15 +317,16 @@ def _features(one: Asked, candidate: Candidate) -> list[float]:
 
 def fitted_choice(rows: Sequence[tuple[Any, Any]], *, steps: int = 400, rate: float = 0.3) -> Any:
     """Fit a multinomial choice of the right passages among those of each question (listwise softmax)."""
-    weights = np.zeros(rows[0][0].shape[1])
+    spread = np.vstack([features for features, _ in rows]).std(0) + 1e-6
+    weights = np.zeros(len(spread))
     for _ in range(steps):
         gradient = np.zeros_like(weights)
         for features, right in rows:
-            scores = features @ weights
+            scores = features / spread @ weights
             share = np.exp(scores - scores.max())
-            gradient += features.T @ (share / share.sum() - right / right.sum())
+            gradient += (features / spread).T @ (share / share.sum() - right / right.sum())
         weights -= rate * (gradient / len(rows) + 0.003 * weights)
-    return weights
+    return weights / spread
 
 
 def fitted_units(units: Sequence[Units]) -> Any:

@@ -100,7 +100,7 @@ def examples_of(
             continue
         row = Row(id="", kind="", question=question.text, gold=())
         one = passages_for(services, edition, analyzer, row, reader, book="")
-        passages = ranked(one, np.array(reranking.WEIGHTS))
+        passages = ranked(one, np.array(reranking.CLOSEST_WEIGHTS))
         units = read_units(one, passages, reader)
         best = np.argsort(-(units.features @ np.array(scoring.UNIT_WEIGHTS[1])), kind="stable")
         shown = [units.candidates[place] for place in best]

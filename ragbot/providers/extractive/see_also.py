@@ -12,6 +12,7 @@ from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_e
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import Candidate
+from ragbot.providers.extractive.units import Unit
 from ragbot.providers.extractive.value_kinds import holds_measure, holds_value
 from ragbot.providers.extractive.windows import Window, needed_units, without_loose_leads
 
@@ -29,8 +30,11 @@ UNIT_MARGIN = 0.6
 LEAST_MARGIN, READ_LEAST_MARGIN = 2.0, 1.5
 # A sentence that takes back a part of the one before it.
 _LIMITS = re.compile(
-    r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
+    r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise|unfortunately)\b",
+    re.IGNORECASE,
 )
+# Tokens of a sentence that leans on one which answers, and comes with it.
+LONGEST_SEQUEL = 40
 # A paragraph of so many sentences, up to so many tokens, is shown whole where a reason or a yes or no is
 # asked for: one sentence says it and the next one why. Of 655 answers 5 more hold their evidence so.
 SHORT_PARAGRAPH = 3
@@ -215,13 +219,20 @@ def _shown(
     }
     for index in tuple(chosen):
         chosen.update(needed_units(passage, index), _announced_by(passage, index, units))
-        if index + 1 in units and _LIMITS.match(passage.units[index + 1].unit.words):
+        if index + 1 in units and _goes_on(passage.units[index].unit, passage.units[index + 1].unit):
             chosen.add(index + 1)
     for index in tuple(chosen):
         if scores.get(index, -math.inf) >= least and (whole := short_list(passage, index)) <= {*units}:
             chosen.update(whole)
     chosen.update(_lists_of_several(chosen, passage))
     return without_loose_leads(passage, chosen.intersection(units))
+
+
+def _goes_on(unit: Unit, behind: Unit) -> bool:
+    """Return whether a sentence takes back a part of the one before it, or speaks of it ("This is ...")."""
+    if _LIMITS.match(behind.words):
+        return True
+    return behind.leans_back and behind.block == unit.block and behind.tokens <= LONGEST_SEQUEL
 
 
 def _lists_of_several(chosen: set[int], passage: ReadPassage) -> set[int]:

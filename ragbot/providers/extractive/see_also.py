@@ -145,7 +145,10 @@ def _parts(
     is taken, too.
     """
     best = max(scores.values())
-    answer = _shown(window.units, passage, scores, best - UNIT_MARGIN)
+    # (A number answers alone.)
+    answer = _shown(
+        window.units, passage, scores, best - UNIT_MARGIN, with_sequels=asked.want is not Want.NUMBER
+    )
     if answer and not _says_enough(answer, passage, asked, question):
         behind = answer[-1] + 1
         is_next = behind in window.units and passage.units[behind].unit.kind == "sentence"
@@ -207,10 +210,11 @@ def _shown(
     least: float,
     *,
     paragraphs: Set[int] = frozenset(),
+    with_sequels: bool = False,
 ) -> tuple[int, ...]:
     """Return those units that score at least so much, with what they need or announce, in order.
 
-    All of the sentences in these paragraphs are returned.
+    All of the sentences in these paragraphs are returned, and with `with_sequels` those that go on about one.
     """
     chosen = {
         index
@@ -219,8 +223,10 @@ def _shown(
     }
     for index in tuple(chosen):
         chosen.update(needed_units(passage, index), _announced_by(passage, index, units))
-        if index + 1 in units and _goes_on(passage.units[index].unit, passage.units[index + 1].unit):
-            chosen.add(index + 1)
+        if index + 1 in units:
+            unit, behind = passage.units[index].unit, passage.units[index + 1].unit
+            if _LIMITS.match(behind.words) or (with_sequels and _goes_on(unit, behind)):
+                chosen.add(index + 1)
     for index in tuple(chosen):
         if scores.get(index, -math.inf) >= least and (whole := short_list(passage, index)) <= {*units}:
             chosen.update(whole)

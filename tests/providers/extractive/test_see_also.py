@@ -67,6 +67,29 @@ def test_what_a_sentence_leans_on_stays_before_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "more", ["It is locked at night, though.", "Unfortunately the door is locked at night."]
+)
+def test_short_sentence_that_goes_on_about_the_answer_stays_with_it(more: str) -> None:
+    """It takes the half of it back, or says the most of it."""
+    said = "Visitors may see the cellar of the dairy."
+    text = f"{said} {more} Nobody hurries there. The cows stand in the field all day and come home late."
+
+    answer, _ = divided("May visitors see the cellar of the dairy?", text)
+
+    assert answer == [said, more]
+
+
+def test_what_goes_on_in_another_paragraph_is_not_the_answer() -> None:
+    """It may be about something else."""
+    said = "Visitors may see the cellar of the dairy."
+    text = f"{said} Nobody hurries there. A bell rings.\n\nIt is locked at night."
+
+    answer, _ = divided("May visitors see the cellar of the dairy?", text)
+
+    assert "It is locked at night." not in answer
+
+
 def test_item_has_its_lead_in_and_not_its_neighbours() -> None:
     """The price of one is asked for."""
     text = "Prices of a wheel:\n\n- Cheddar: 20 dollars\n- Feta: 7 dollars\n- Gouda: 9 dollars"
@@ -213,11 +236,11 @@ def test_rest_of_the_answers_paragraph_is_behind_it() -> None:
 
 def test_sentence_that_only_repeats_the_question_has_the_next_one() -> None:
     """ "Tins are not recommended" is no reason; what stands behind it may be one."""
-    text = "Tins are not recommended for tea. They let it rust in a year. Alice sells them."
+    text = "Tins are not recommended for tea. Alice found that leaves rust in a year. Alice sells them. Bob not."
 
     assert divided("Why are tins not recommended for tea?", text)[0] == [
         "Tins are not recommended for tea.",
-        "They let it rust in a year.",
+        "Alice found that leaves rust in a year.",
     ]
 
 

@@ -30,13 +30,13 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     report: EvaluationReport = report_on(evaluation.verdicts(load_rows(QUESTIONS)))
 
     # One question of 152 is 0.7 %: processors round the model's int8 arithmetic a little differently.
-    assert report.section_recall["5"] >= 0.84
-    assert report.section_recall["1"] >= 0.50
-    assert report.mrr >= 0.63
-    assert report.evidence_held >= 0.70
+    assert report.section_recall["5"] >= 0.85
+    assert report.section_recall["1"] >= 0.55
+    assert report.mrr >= 0.68
+    assert report.evidence_held >= 0.72
     # (Eight of fifteen; one more or less is 6.7 %.)
     assert report.refused_near >= 0.40
-    assert report.refused_far >= 0.82
+    assert report.refused_far >= 0.66
     assert report.refused_wrongly <= 0.12
     assert report.answers_citing_gold >= 0.72
     assert report.sentences_supported >= 0.95
@@ -63,7 +63,7 @@ def test_answers_on_a_book_that_nothing_was_fitted_on_are_as_good_as_the_readme_
     report: EvaluationReport = report_on(evaluation.verdicts(load_rows(UNFITTED_QUESTIONS)))
 
     assert report.section_recall["5"] >= 0.89
-    assert report.mrr >= 0.79
+    assert report.mrr >= 0.81
     assert report.evidence_held >= 0.78
     # (One of three. What has nothing to do with the book is told from questions in other words by a hair.)
     assert report.refused_far >= 0.33

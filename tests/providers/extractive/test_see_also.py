@@ -236,11 +236,11 @@ def test_rest_of_the_answers_paragraph_is_behind_it() -> None:
 
 def test_sentence_that_only_repeats_the_question_has_the_next_one() -> None:
     """ "Tins are not recommended" is no reason; what stands behind it may be one."""
-    text = "Tins are not recommended for tea. Alice found that leaves rust in a year. Alice sells them. Bob not."
+    text = "Tins are not recommended for tea. Alice found that they rust in a year. She sells. Bob buys."
 
     assert divided("Why are tins not recommended for tea?", text)[0] == [
         "Tins are not recommended for tea.",
-        "Alice found that leaves rust in a year.",
+        "Alice found that they rust in a year.",
     ]
 
 

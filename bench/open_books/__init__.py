@@ -1,1 +1,1 @@
-"""Ask questions about open books that ragbot was neither trained nor fitted on."""
+"""Ask questions about open books that no model of ragbot was trained on."""

@@ -124,7 +124,13 @@ def questions_of(database_url: str, questions: Path, reader: PassageReader) -> l
     # The definitions of a book's glossary belong to the book's other questions.
     book = questions.stem.removesuffix("-definitions")
     rows = [row for row in load_rows(questions) if row.kind not in LEFT_OUT]
-    return [passages_for(services, edition, analyzer, row, reader, book=book) for row in rows]
+    sentences = sentences_of(services, edition)
+    return [passages_for(services, edition, analyzer, row, reader, sentences, book=book) for row in rows]
+
+
+def sentences_of(services: Services, edition: EditionFacts) -> StoredSentenceVectors:
+    """Return the stored vectors of a book's sentences."""
+    return StoredSentenceVectors(partial(services.editions.sentence_vectors, edition.embedder or ""))
 
 
 def passages_for(
@@ -133,6 +139,7 @@ def passages_for(
     analyzer: Analyzer,
     row: Row,
     reader: PassageReader,
+    sentences: StoredSentenceVectors,
     *,
     book: str,
 ) -> Asked:
@@ -158,7 +165,6 @@ def passages_for(
         stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, row.gold) for p in retrieval.passages
     ]
     subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
-    sentences = StoredSentenceVectors(partial(services.editions.sentence_vectors, edition.embedder or ""))
     texts = [passage.chunk.search_text for passage in retrieval.passages]
     closest = sentences.closest(retrieval.vector, texts) if retrieval.vector is not None else []
     whole = np.c_[np.array(features), np.array(closest or np.zeros((len(texts), len(reranking.CLOSEST))))]
@@ -180,8 +186,8 @@ class Fit:
         self._embedder = embedder
         answerable = [one for one in asked if one.row.gold]
         found = [one for one in answerable if one.right.sum()]
-        by_words = len(reranking.FEATURES)
-        self.ranking_by_words = fitted_choice([(one.features[:, :by_words], one.right) for one in found])
+        count = len(reranking.FEATURES)
+        self.ranking_by_words = fitted_choice([(one.features[:, :count], one.right) for one in found])
         self.ranking = fitted_choice([(one.features, one.right) for one in found]) * SHARE_OF_CLOSEST
         read = {id(one): self.read(one) for one in asked}
         by_words = fitted_units([read[id(one)] for one in answerable])

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.fit_answers import passages_for, ranked, read_units
+from bench.fit_answers import passages_for, ranked, read_units, sentences_of
 from ragbot import create_app
 from ragbot.answering import reranking
 from ragbot.answering.question_set import Row
@@ -93,13 +93,13 @@ def examples_of(
         chunk = stored.chunk
         for unit in reader.read(chunk, edition.language).units:
             texts[chunk.path, chunk.start + unit.unit.start] = scored_text(chunk, unit)
-    analyzer = services.retriever.analyzer(edition)
+    analyzer, sentences = services.retriever.analyzer(edition), sentences_of(services, edition)
     for question in questions:
         meant = dict.fromkeys(texts[place] for place in question.places if place in texts)
         if not meant:
             continue
         row = Row(id="", kind="", question=question.text, gold=())
-        one = passages_for(services, edition, analyzer, row, reader, book="")
+        one = passages_for(services, edition, analyzer, row, reader, sentences, book="")
         passages = ranked(one, np.array(reranking.CLOSEST_WEIGHTS))
         units = read_units(one, passages, reader)
         best = np.argsort(-(units.features @ np.array(scoring.UNIT_WEIGHTS[1])), kind="stable")

@@ -8,6 +8,7 @@ into FOLDER/NAME.jsonl. Needs `git` and the network. README.md says how to go on
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -21,9 +22,15 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Fetch all books, or those that are named."""
-    folder = Path(sys.argv[1])
     books: dict[str, Any] = json.loads((HERE / "books.json").read_text(encoding="utf-8"))
-    for name in sys.argv[2:] or books:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(books))
+    given = parser.parse_args()
+    folder: Path = given.folder
+    if unknown := set(given.names) - books.keys():
+        parser.error(f"no book is named {', '.join(sorted(unknown))}")
+    for name in given.names or books:
         book = books[name]
         texts = {}
         for page, text in pages_of(book["repository"], book["commit"], book["pages"], below=book["folder"]):

@@ -166,7 +166,8 @@ class EvidenceCollector:
                 retrieval.query_terms.weights,
                 language=edition.language,
                 reader=self._reader,
-                closest=self._closest(retrieval),
+                # (Passages that were found for another wording are not compared with the first one.)
+                closest=() if rewritten and rewritten.variants else self._closest(retrieval),
             )
         )
         passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
@@ -175,8 +176,8 @@ class EvidenceCollector:
 
     def _closest(self, retrieval: Retrieval) -> Sequence[tuple[float, float]]:
         """Return how close the sentences of each passage come to the question, if that is known."""
-        is_read = retrieval.edition.language == SENTENCES_LANGUAGE
-        if self._sentences is None or retrieval.vector is None or not is_read:
+        is_english = retrieval.edition.language == SENTENCES_LANGUAGE
+        if self._sentences is None or retrieval.vector is None or not is_english:
             return ()
         try:
             texts = [passage.chunk.search_text for passage in retrieval.passages]

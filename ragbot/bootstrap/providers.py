@@ -69,6 +69,7 @@ class Providers:
     """Hold the chosen embedder, as it is and as questions and books call it, and the generators.
 
     `own_words` answers with the book's sentences where a model has made something up; None without a model.
+    `scorer` and `sentences` choose passages and sentences of English books; None without the local embedder.
     """
 
     paid: PaidProvider

@@ -22,9 +22,9 @@ _END = re.compile(r"(?<=[.!?:])\s+|\n+")
 _INT8_MAX = 127
 # The cosine of units of a text without stored vectors: less than every other.
 UNKNOWN = -1.0
-# So many of a text's sentences tell how close it is as a whole.
-MOST_MEANT = 3
-# Texts whose sentences are kept in memory, some 5 kB each: a question reads those of thirty.
+# Up to so many of a text's sentences tell how close it is as a whole. (The line of its headings is one.)
+CLOSEST_SENTENCES = 3
+# Texts whose sentences are kept in memory, some 6 kB each with the text: a question reads those of thirty.
 CACHED_TEXTS = 1024
 
 
@@ -107,11 +107,11 @@ class StoredSentenceVectors:
         if not all(stored.get(text) for text in texts):
             return []
         asked = np.asarray(vector, dtype=np.float32)
-        highest = [np.sort(_unpacked(stored[text])[1] @ asked)[-MOST_MEANT:] for text in texts]
+        highest = [np.sort(_unpacked(stored[text])[1] @ asked)[-CLOSEST_SENTENCES:] for text in texts]
         return [(float(cosines[-1]), float(cosines.mean())) for cosines in highest]
 
     def _stored(self, texts: Sequence[str]) -> dict[str, bytes]:
-        """Return the packed sentences of those texts that have some; a text keeps its own for ever."""
+        """Return the packed sentences of those texts that have some; those of a text never change."""
         with self._lock:
             found = {text: packed for text in texts if (packed := self._loaded.get(text))}
         if missing := [text for text in texts if text not in found]:

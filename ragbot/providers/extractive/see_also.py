@@ -35,6 +35,8 @@ _LIMITS = re.compile(
 )
 # Tokens of a sentence that leans on one which answers, and comes with it.
 LONGEST_SEQUEL = 40
+# "Also see the chapter on tea."
+_POINTS = re.compile(r"(?:(?:also|then)\s+)?see\b", re.IGNORECASE)
 # A paragraph of so many sentences, up to so many tokens, is shown whole where a reason or a yes or no is
 # asked for: one sentence says it and the next one why. Of 655 answers 5 more hold their evidence so.
 SHORT_PARAGRAPH = 3
@@ -145,7 +147,7 @@ def _parts(
     is taken, too.
     """
     best = max(scores.values())
-    # (A number answers alone.)
+    # (Beside a number only what takes it back is shown.)
     answer = _shown(
         window.units, passage, scores, best - UNIT_MARGIN, with_sequels=asked.want is not Want.NUMBER
     )
@@ -214,7 +216,7 @@ def _shown(
 ) -> tuple[int, ...]:
     """Return those units that score at least so much, with what they need or announce, in order.
 
-    All of the sentences in these paragraphs are returned, and with `with_sequels` those that go on about one.
+    All of the sentences in these paragraphs are returned, and with `with_sequels` those that speak of one.
     """
     chosen = {
         index
@@ -225,7 +227,7 @@ def _shown(
         chosen.update(needed_units(passage, index), _announced_by(passage, index, units))
         if index + 1 in units:
             unit, behind = passage.units[index].unit, passage.units[index + 1].unit
-            if _LIMITS.match(behind.words) or (with_sequels and _goes_on(unit, behind)):
+            if _LIMITS.match(behind.words) or (with_sequels and _speaks_of(unit, behind)):
                 chosen.add(index + 1)
     for index in tuple(chosen):
         if scores.get(index, -math.inf) >= least and (whole := short_list(passage, index)) <= {*units}:
@@ -234,10 +236,10 @@ def _shown(
     return without_loose_leads(passage, chosen.intersection(units))
 
 
-def _goes_on(unit: Unit, behind: Unit) -> bool:
-    """Return whether a sentence takes back a part of the one before it, or speaks of it ("This is ...")."""
-    if _LIMITS.match(behind.words):
-        return True
+def _speaks_of(unit: Unit, behind: Unit) -> bool:
+    """Return whether a short sentence of the paragraph speaks of the one before it ("This is ...")."""
+    if asks(behind.words) or behind.is_side or _POINTS.match(behind.words):
+        return False
     return behind.leans_back and behind.block == unit.block and behind.tokens <= LONGEST_SEQUEL
 
 

@@ -83,11 +83,23 @@ def test_short_sentence_that_goes_on_about_the_answer_stays_with_it(more: str) -
 def test_what_goes_on_in_another_paragraph_is_not_the_answer() -> None:
     """It may be about something else."""
     said = "Visitors may see the cellar of the dairy."
-    text = f"{said} Nobody hurries there. A bell rings.\n\nIt is locked at night."
+    others = "Nobody hurries there. The cows stand in the field all day and come home late."
+    text = f"{said}\n\nIt is locked at night. {others}"
 
     answer, _ = divided("May visitors see the cellar of the dairy?", text)
 
-    assert "It is locked at night." not in answer
+    assert answer == [said]
+
+
+@pytest.mark.parametrize("more", ["Then what happens to the milk?", "Also see the chapter on tea."])
+def test_question_or_pointer_behind_the_answer_is_no_part_of_it(more: str) -> None:
+    """It begins like a sentence that goes on, and says nothing."""
+    said = "Visitors may see the cellar of the dairy."
+    text = f"{said} {more} Nobody hurries there. The cows stand in the field all day and come home late."
+
+    answer, _ = divided("May visitors see the cellar of the dairy?", text)
+
+    assert answer == [said]
 
 
 def test_item_has_its_lead_in_and_not_its_neighbours() -> None:

@@ -26,6 +26,7 @@ from ragbot.core.answers import Exchange, Mode, Question, Source
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.errors import DatabaseUnavailable
+from ragbot.core.languages import LOCAL_MODELS_LANGUAGE
 from ragbot.core.page_links import page_url
 from ragbot.core.ports import SentenceVectors
 from ragbot.core.side_matter import is_summary_heading
@@ -37,8 +38,6 @@ from ragbot.storage.editions import PageRecord
 # Passages that a generator may read. A model gets those that fit CONTEXT_TOKENS; the reader gets the cited
 # and the best ones, `top_k` in all.
 PASSAGES_READ = 14
-# The language of the model that makes the vectors of sentences.
-SENTENCES_LANGUAGE = "english"
 # Sections to which a refusal links.
 SECTIONS_OFFERED = 3
 # An overview is made of so many chunks of each page of an introduction, or of a chapter of one page.
@@ -176,8 +175,8 @@ class EvidenceCollector:
 
     def _closest(self, retrieval: Retrieval) -> Sequence[tuple[float, float]]:
         """Return how close the sentences of each passage come to the question, if that is known."""
-        is_english = retrieval.edition.language == SENTENCES_LANGUAGE
-        if self._sentences is None or retrieval.vector is None or not is_english:
+        is_known = retrieval.edition.language == LOCAL_MODELS_LANGUAGE
+        if self._sentences is None or retrieval.vector is None or not is_known:
             return ()
         try:
             texts = [passage.chunk.search_text for passage in retrieval.passages]

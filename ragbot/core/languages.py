@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+# What the local models were trained on: the embedder with its vectors of sentences, and the cross-encoder.
+LOCAL_MODELS_LANGUAGE = "english"
 # The commonest words of some languages, by the name of their Snowball stemmer.
 _COMMON: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())

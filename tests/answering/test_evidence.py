@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ragbot.answering.evidence import EvidenceCollector
+from ragbot.answering.query_rewriting import RewrittenQuestion
 from ragbot.bootstrap.extractive import passage_reader
-from ragbot.core.answers import Question
+from ragbot.core.answers import Generation, Question
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.index.retriever import Retrieval, Retriever
@@ -66,10 +67,15 @@ def retriever(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFact
         yield services_of(app).retriever
 
 
-def texts_of(found: object, sentences: Known | None, retriever: Retriever) -> list[str]:
+def texts_of(
+    found: object,
+    sentences: Known | None,
+    retriever: Retriever,
+    rewritten: RewrittenQuestion | None = None,
+) -> list[str]:
     """Return the texts of the passages in the order in which a generator gets them."""
     collector = EvidenceCollector(found, passage_reader(), NoContents(), sentences)
-    evidence = collector.collect(QUESTION, retriever.edition_of(QUESTION), (), Deadline(20))
+    evidence = collector.collect(QUESTION, retriever.edition_of(QUESTION), (), Deadline(20), rewritten)
     return [passage.chunk.search_text for passage in evidence.passages]
 
 
@@ -100,3 +106,18 @@ def test_other_languages_are_ranked_by_words(retriever: Retriever) -> None:
     texts_of(retriever, known, retriever)
 
     assert known.compared == []
+
+
+def test_question_that_is_put_in_several_ways_is_ranked_by_words(retriever: Retriever) -> None:
+    """What another wording found may answer a part of which the first one's vector says nothing."""
+    restated, two = (
+        RewrittenQuestion(QUESTION.text, variants, Generation())
+        for variants in ((), ("How is green tea brewed?",))
+    )
+    known, unused = Known("80 degrees"), Known("80 degrees")
+
+    texts_of(Embedded(retriever), known, retriever, restated)
+    texts_of(Embedded(retriever), unused, retriever, two)
+
+    assert len(known.compared) == 1
+    assert unused.compared == []

@@ -12,7 +12,7 @@ from ragbot.core.answers import EXTRACTIVE, NOT_IN_BOOK, Generation, Mode, Promp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import DatabaseUnavailable, ProviderError
-from ragbot.core.languages import ask_in_book_language
+from ragbot.core.languages import LOCAL_MODELS_LANGUAGE, ask_in_book_language
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.ports import AnswerScorer, Embedder, Pieces, SentenceVectors
 from ragbot.core.side_matter import wants_side_matter
@@ -39,8 +39,6 @@ PASSAGES_READ = 14
 MOST_READ_BY_MODEL = 10
 # Where the vectors of sentences are stored, so many are the best by their words, the others by their vectors.
 READ_BY_WORDS, READ_BY_VECTORS = 3, 5
-# The language that the cross-encoder was trained on.
-SCORED_LANGUAGE = "english"
 # An overview shows the beginnings of several pages, and may be longer than an answer.
 OVERVIEW_TOKENS = 260
 # The least similarity of a unit that answers a question in another language.
@@ -223,7 +221,7 @@ class ExtractiveGenerator:
 
     def _scorer_for(self, prompt: Prompt) -> AnswerScorer | None:
         """Return the scorer, if the book and the question are in its language."""
-        is_known = prompt.language == SCORED_LANGUAGE and not prompt.foreign_language
+        is_known = prompt.language == LOCAL_MODELS_LANGUAGE and not prompt.foreign_language
         return self._scorer if is_known else None
 
     def _answers(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import RunningApp
-from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
+from tests.system.web.conftest import CHROMIUM_ARGS, WHOLE_CHROMIUM
 from tests.system.web.console_fake_api import event
 from tests.system.web.widget_site import WidgetSite
 from tests.system.web.widget_visit import CLOTHS, MOTOR, Visit, visiting
@@ -43,9 +44,11 @@ ENDLESS_ANSWER = """([beginning, rest]) => {
 
 @pytest.fixture(scope="module")
 def keeping_browser(chromium: Browser) -> Iterator[Browser]:
-    """Start a Chromium that keeps pages, as readers' browsers do and Playwright's does not."""
+    """Start a Chromium that keeps pages, as readers' browsers do; Playwright's and the shell do not."""
+    if not os.path.exists(WHOLE_CHROMIUM):
+        pytest.skip(f"no browser at {WHOLE_CHROMIUM}")
     options: dict[str, Any] = {
-        "executable_path": CHROMIUM,
+        "executable_path": WHOLE_CHROMIUM,
         "args": CHROMIUM_ARGS,
         "ignore_default_args": ["--disable-back-forward-cache"],
     }

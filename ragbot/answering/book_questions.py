@@ -12,6 +12,7 @@ from ragbot.core.answers import NOT_IN_BOOK
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.side_matter import is_side_heading
+from ragbot.core.text import one_line
 from ragbot.storage.editions import PageRecord
 
 # More chapters are counted and not listed one by one.
@@ -118,6 +119,7 @@ def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | N
 
     "List the modules" is one if the book has modules; in another book it may be about the subject.
     """
+    question = one_line(question)
     if _ABOUT.match(question):
         return AskedOfBook(BookQuestion.ABOUT)
     if (contents := _CONTENTS.match(question)) is not None:

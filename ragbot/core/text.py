@@ -41,6 +41,14 @@ def folded(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
 
 
+def one_line(text: str) -> str:
+    """Write each run of white space as one space, and none at the ends.
+
+    Patterns that look for words between white space take cubic time on a long run of it.
+    """
+    return " ".join(text.split())
+
+
 def cleaned(text: str) -> str:
     """Remove NUL characters and replace lone surrogates by "?", so that every database takes the text.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ragbot.answering.book_questions import (
@@ -329,3 +331,13 @@ def test_chapter_is_found_by_its_words_whatever_small_words_its_title_has() -> N
 
     assert found is not None
     assert found[0] == "A short history of the harbour"
+
+
+@pytest.mark.parametrize("begins", ["What is", "What is part", "Summarise", "List", "Who wrote"])
+def test_long_run_of_blanks_takes_no_time(begins: str) -> None:
+    """It took a minute, in which no other reader of the process got a word."""
+    begun = time.process_time()
+
+    asked_of_book(f"{begins}{' ' * 1900}colcon?", PAGES)
+
+    assert time.process_time() - begun < 0.5

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from ragbot.core.text import one_line
 from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.value_kinds import Measure, Value, measure_asked, value_asked
 
@@ -199,6 +200,7 @@ def _is_key(cell: str) -> bool:
 
 def asked_for(question: str) -> AskedFor:
     """Classify a question by its wording. In other languages than English, mostly definitions are known."""
+    question = one_line(question)
     wants_code = _CODE.search(question) is not None
     is_trouble = bool(_TROUBLE.search(question)) and not _FACT_OF_TROUBLE.match(question)
     want, subject, options = Want.OTHER, "", _options(question)
@@ -246,6 +248,7 @@ def is_negated(text: str) -> bool:
 
 def parts_of(question: str) -> tuple[str, ...]:
     """Split a text into its two questions, in order. Returns the whole text if it has only one."""
+    question = one_line(question)
     pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
     is_two = len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces)
     if is_two and not _OF_THE_SAME.fullmatch(pieces[1]):

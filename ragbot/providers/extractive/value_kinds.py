@@ -87,12 +87,15 @@ _LENGTHS = (
 )
 _TIMES = r"secs?|seconds?|mins?|minutes?|hours?|days?|weeks?|months?|quarters?|years?|decades?"
 _SMALL_NUMBERS = r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|few|several|many"
+# (The signs between a number and its unit are bounded: a long run of digits is read in linear time.)
 _UNITS = {
-    Measure.SIZE: rf"\d[\d.,\s/-]*(?:{_LENGTHS})\b|\d\s*(?:\"|”|′|″|')",
-    Measure.WEIGHT: r"\d[\d.,\s-]*(?:kg|g|mg|grams?|kilo(?:gram)?s?|lbs?|pounds?|ounces?|oz|tons?|tonnes?)\b",
-    Measure.TEMPERATURE: r"\d[\d.,\s-]*(?:°|º|&deg;|degrees?|[CFK]\b)",
+    Measure.SIZE: rf"\d[\d.,\s/-]{{0,20}}(?:{_LENGTHS})\b|\d\s*(?:\"|”|′|″|')",
+    Measure.WEIGHT: (
+        r"\d[\d.,\s-]{0,20}(?:kg|g|mg|grams?|kilo(?:gram)?s?|lbs?|pounds?|ounces?|oz|tons?|tonnes?)\b"
+    ),
+    Measure.TEMPERATURE: r"\d[\d.,\s-]{0,20}(?:°|º|&deg;|degrees?|[CFK]\b)",
     Measure.TIME: (
-        rf"\d[\d.,\s-]*(?:ms|s|h|hrs?|{_TIMES})\b"
+        rf"\d[\d.,\s-]{{0,20}}(?:ms|s|h|hrs?|{_TIMES})\b"
         rf"|\b(?:every|each|a|an|per|half|{_SMALL_NUMBERS})\s+(?:\w+\s+)?(?:{_TIMES})\b"
         r"|\b(?:daily|weekly|monthly|yearly|annually|hourly|overnight|once|twice)\b"
     ),

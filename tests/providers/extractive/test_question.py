@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ragbot.providers.extractive.question import Want, asked_for, is_negated, parts_of
@@ -189,3 +191,16 @@ def test_negated_heading_is_known(text: str) -> None:
 def test_fault_wants_the_steps_against_it(question: str, wants: bool) -> None:
     """But a question with an answer of one word wants that."""
     assert asked_for(question).wants_steps is wants
+
+
+@pytest.mark.parametrize("begins", ["What is a", "What does", "Define", "Which is better, a", "How", "a or"])
+@pytest.mark.parametrize("blank", [" ", "\n", "\u00a0"])
+def test_long_run_of_blanks_takes_no_time(begins: str, blank: str) -> None:
+    """It took a minute, in which no other reader of the process got a word."""
+    question = f"{begins}{blank * 1900}node?"
+
+    begun = time.process_time()
+    asked_for(question)
+    parts_of(question)
+
+    assert time.process_time() - begun < 0.5

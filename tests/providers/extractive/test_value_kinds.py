@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ragbot.providers.extractive.question import Want, asked_for
-from ragbot.providers.extractive.value_kinds import Value, holds_measure, holds_value
+from ragbot.providers.extractive.value_kinds import Measure, Value, holds_measure, holds_value
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,15 @@ def test_number_fits_what_it_measures(question: str, fitting: str, other: str) -
     measure = asked_for(question).measure
 
     assert (holds_measure(measure, fitting), holds_measure(measure, other)) == (True, False)
+
+
+@pytest.mark.parametrize("text", ["1 " * 5000, "1" * 10_000, "1," * 5000])
+@pytest.mark.parametrize("measure", [one for one in Measure if one is not Measure.ANY])
+def test_long_run_of_digits_takes_no_time(measure: Measure, text: str) -> None:
+    """A selection of digits held a process for half a minute."""
+    begun = time.process_time()
+
+    assert not holds_measure(measure, text)
+
+    assert time.process_time() - begun < 0.5
+    assert holds_measure(measure, {"size": "10 - 20 cm", "weight": "1,5 kg"}.get(measure, "10 - 20 °C, 3 h"))

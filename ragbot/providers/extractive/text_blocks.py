@@ -21,6 +21,11 @@ _WHOLE = re.compile(
     re.DOTALL,
 )
 TAG = re.compile(r"<[^<>]{1,200}>")
+IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
+_FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
+# A caption: a paragraph that is emphasised from end to end, at or under an image.
+_EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
+_WORD = re.compile(r"\w")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -46,6 +51,22 @@ class TextBlock(Protocol):
     def in_item(self) -> bool:
         """Return whether the block belongs to a list item, and is not its first."""
         ...
+
+
+def is_picture(raw: str) -> bool:
+    """Return whether a block is a picture, with its caption or without, and no text that begins with one."""
+    if _FIGURE.match(raw):
+        return True
+    return IMAGE.match(raw.lstrip()) is not None and not _WORD.search(TAG.sub("", IMAGE.sub("", raw)))
+
+
+def is_caption(text: str, block: TextBlock) -> bool:
+    """Return whether a paragraph is emphasised from end to end and stands with an image or under one."""
+    raw = text[block.start : block.end]
+    if _EMPHASISED.fullmatch(IMAGE.sub("", raw)) is None:
+        return False
+    before = text[: block.start].rstrip().rpartition("\n")[2]
+    return (IMAGE.search(raw) or IMAGE.fullmatch(before.strip())) is not None
 
 
 def is_group_row(row: str) -> bool:

@@ -19,10 +19,11 @@ from ragbot.core.side_matter import (
 from ragbot.core.text import count_tokens
 from ragbot.providers.extractive.text_blocks import (
     BAR,
-    TAG,
     TextBlock,
     find_question_items,
+    is_caption,
     is_group_row,
+    is_picture,
     pieces_of,
 )
 
@@ -75,10 +76,6 @@ _MENDS = re.compile(
     r"|(?:to|you\s+can|you\s+must)\s+(?:fix|solve|resolve|work\s+around|prevent|avoid)\s+(?:this|it|that)\b",
     re.I,
 )
-# A caption: a paragraph that is emphasised from end to end, at or under an image.
-_EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
-_FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
-_IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 _TREE = re.compile(r"├──|└──|\|-- |`-- ")  # of folders
 # "Such a string is called a *docstring*."
 _NAMES = re.compile(
@@ -86,10 +83,11 @@ _NAMES = re.compile(
     r"[\"'”’]?(?=\s*[.,;:!?()]|\s*\Z|\s(?:and|because|if|in|that|when|where|which)\b)",
     re.IGNORECASE,
 )
-# A sentence that points to a list, table or listing below it.
+# A sentence that points to a list, table or listing below it. ("The following year" is a time, and what stands
+# behind a colon is not below.)
 _POINTS_BELOW = re.compile(
-    # (What stands behind a colon is not below.)
-    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?<!,\sas\s)(?:shown|listed|given|see)\s+below)\b(?!.*[:：]\s*\S)",
+    r"\b(?:the\s+following(?!\s+(?:\w+\s+)?(?:days?|nights?|mornings?|afternoons?|evenings?|weeks?|months?|seasons?|springs?|summers?"
+    r"|autumns?|winters?|years?|decades?|century|centuries)\b)|as\s+follows|below\s+(?:is|are)|(?<!,\sas\s)(?:shown|listed|given|see)\s+below)\b(?!.*[:：]\s*\S)",
     re.IGNORECASE,
 )
 # "A question mark says so:" rests on the sentence before it.
@@ -107,6 +105,8 @@ _GOES_ON = re.compile(
     re.I,
 )
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
+# A bold line with fewer blanks is a label also with a full stop: "Please note."
+LEAST_BLANKS = 2
 # Up to so many units between two items of one list.
 MOST_BETWEEN = 4
 _WORD = re.compile(r"\w")
@@ -123,7 +123,7 @@ class Unit:
     marks a bold line, or a row of one cell, that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
     a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
     `cells` are those of a table's row, in lower case. `shows_picture` marks a sentence that announces a picture,
-    which no answer shows. `is_open` marks a sentence without a stop before a list or a listing ("Then use").
+    which no answer shows. `is_open` marks a sentence without a full stop before a list or a listing ("Then use").
     """
 
     start: int
@@ -161,9 +161,7 @@ class Unit:
         if self.kind not in ("sentence", "list_item") or self.shows_picture:
             return False
         points = self.kind == "sentence" and _POINTS_BELOW.search(self.words) is not None
-        # A paragraph's last sentence may end so before a list. Items do for another reason.
-        signs = (":", "：", ";") if self.kind == "sentence" else (":", "：")
-        return self.is_label or self.is_open or points or self.words.rstrip("*_ ").endswith(signs)
+        return self.is_label or self.is_open or points or self.words.rstrip("*_ ").endswith((":", "："))
 
     @property
     def leans_back(self) -> bool:
@@ -216,7 +214,7 @@ def units_of(
             name = words(text[block.start : block.end], "heading")
             section = _section(name, text[block.end : _next_heading(blocks, number, text)])
             continue
-        if units and units[-1].heading == heading and _is_picture(text[block.start : block.end]):
+        if units and units[-1].heading == heading and is_picture(text[block.start : block.end]):
             units[-1] = _before_picture(units[-1], text)
         for start, end, kind in pieces_of(text, block):
             raw = text[start:end]
@@ -239,7 +237,7 @@ def units_of(
                         tokens=count_tokens(plain),
                         is_side=section.is_side
                         or _is_side(raw, plain, kind)
-                        or (kind == "sentence" and _is_caption(text, block)),
+                        or (kind == "sentence" and is_caption(text, block)),
                         is_diagram=kind == "code" and _is_diagram(raw),
                         is_label=number in questions or _is_label(raw, kind),
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
@@ -250,7 +248,19 @@ def units_of(
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
-    return _with_linked_items(units, text)
+    return _with_linked_items(_without_empty_labels(units), text)
+
+
+def _without_empty_labels(units: Sequence[Unit]) -> list[Unit]:
+    """Return units where a bold sentence with its stop is text if nothing of its section follows it."""
+
+    def is_text(index: int) -> bool:
+        unit = units[index]
+        ends = index + 1 == len(units) or units[index + 1].heading != unit.heading
+        is_sentence = unit.words.rstrip('"”’)').endswith((".", "!")) and unit.words.count(" ") >= LEAST_BLANKS
+        return ends and unit.is_label and unit.kind == "sentence" and is_sentence
+
+    return [replace(unit, is_label=False) if is_text(index) else unit for index, unit in enumerate(units)]
 
 
 def _with_linked_items(units: Sequence[Unit], text: str) -> list[Unit]:
@@ -289,13 +299,6 @@ def _replies(units: Sequence[Unit], questions: frozenset[int]) -> bool:
     return False
 
 
-def _is_picture(raw: str) -> bool:
-    """Return whether a block is a picture, with its caption or without, and no text that begins with one."""
-    if _FIGURE.match(raw):
-        return True
-    return _IMAGE.match(raw.lstrip()) is not None and not _WORD.search(TAG.sub("", _IMAGE.sub("", raw)))
-
-
 def _before_picture(unit: Unit, text: str) -> Unit:
     """Return a sentence that announces a picture without its colon; others as they are.
 
@@ -315,7 +318,7 @@ def _open_last(units: list[Unit], number: int, heading: int) -> None:
     if (
         last.kind == "sentence"
         and not last.in_item
-        and not last.words.rstrip('*_`"”’) ').endswith((*_SENTENCE_ENDS, "…", ";"))
+        and not last.words.rstrip('*_`"”’) ').endswith((*_SENTENCE_ENDS, "…"))
     ):
         units[-1] = replace(last, is_open=True)
 
@@ -361,15 +364,6 @@ def _section(heading: str, text: str) -> _Section:
 def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:
     """Return the offset of the next heading after a block, or the end of the text."""
     return next((block.start for block in blocks[number + 1 :] if block.kind == "heading"), len(text))
-
-
-def _is_caption(text: str, block: TextBlock) -> bool:
-    """Return whether a paragraph is emphasised from end to end and stands with an image or under one."""
-    raw = text[block.start : block.end]
-    if _EMPHASISED.fullmatch(_IMAGE.sub("", raw)) is None:
-        return False
-    before = text[: block.start].rstrip().rpartition("\n")[2]
-    return (_IMAGE.search(raw) or _IMAGE.fullmatch(before.strip())) is not None
 
 
 def _cells(row: str) -> frozenset[str]:

@@ -663,3 +663,42 @@ def test_short_section_of_sentences_that_says_how_is_shown_whole() -> None:
 
     assert "Turn the handle twice" in found
     assert found[-1].startswith("Then wait")
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        (
+            "Are the seeds of the yew poisonous?",
+            "The fruit is soft.\n\n**Never eat the seeds, which are poisonous.**\n\n## Wood\n\nThe wood is hard.",
+            "Never eat the seeds, which are poisonous.",
+        ),
+        (
+            "How often must the tenant have the chimney swept?",
+            "(2) the tenant shall have the chimney swept once a year by a sweep;\n\n(3) he shall keep no bees;",
+            "(2) the tenant shall have the chimney swept once a year by a sweep;",
+        ),
+        (
+            "When did the company move its office to Paris?",
+            "The harbour was dug in 1890. The following year the company moved its office to Paris.",
+            "The following year the company moved its office to Paris.",
+        ),
+        (
+            "How long may the family keep the berth?",
+            "The family may keep the berth until the end of the following calendar year.",
+            "The family may keep the berth until the end of the following calendar year.",
+        ),
+    ],
+)
+def test_sentence_that_only_seems_to_announce_something_is_shown(
+    question: str, text: str, answer: str
+) -> None:
+    """Warnings in bold, clauses of a law and "the following year": another sentence was the answer."""
+    assert answer in shown(question, text)
+
+
+def test_sentence_that_ends_in_a_semicolon_leads_to_the_list_below_it() -> None:
+    """It is no answer without the list."""
+    units = read("Bring what the cellar lacks;\n\n- salt\n- rennet\n").units
+
+    assert [one.unit.announces for one in units] == [True, False, False]

@@ -37,8 +37,10 @@ _LABEL = re.compile(r"\s*(\*\*|__)[^*_\n]{1,80}\1\s*")
 _GAP = 3
 _BLANKS = " \t\r\n>"
 _NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
+# A line that is no part of the paragraph above it.
+_NO_PARAGRAPH = re.compile(r"[ \t>]*(?:#|`{3}|~{3}|[-*+][ \t]|(?:[-*_][ \t]*){3,}\Z)")
 _NUMBERED = re.compile(r"(?P<indent>[ \t>]*)(?P<number>\d{1,9})[.)][ \t]")
-_FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
+_FENCE = re.compile(r"(?P<margin>[ \t>]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
 _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
@@ -61,7 +63,7 @@ def paragraphs_of(
     `table_head` is the head of the table in whose middle the passage begins.
     """
     above = -1
-    for indexes in _runs(text, passage, window.units):
+    for indexes in _runs(text, blocks, passage, window.units):
         run = [passage.units[index] for index in indexes]
         first = run[0].unit
         if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
@@ -80,14 +82,16 @@ def paragraphs_of(
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
         elif first.kind == "code":
-            yield f"{_code(text[first.start : first.end])}\n\n{mark}"
+            yield f"{_code(text[first.start : first.end], _margin(text, first.start))}\n\n{mark}"
         else:
             # A sentence that introduces the list after it needs no mark of its own.
             is_lead = run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
             yield _prose(text[first.start : run[-1].unit.end], "" if is_lead else f" {mark}", tidy)
 
 
-def _runs(text: str, passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
+def _runs(
+    text: str, blocks: Sequence[TextBlock], passage: ReadPassage, indexes: Sequence[int]
+) -> list[list[int]]:
     """Group the indexes of neighbouring units of one paragraph, one list or one table."""
     runs = [[indexes[0]]]
     for before, index in pairwise(indexes):
@@ -100,6 +104,8 @@ def _runs(text: str, passage: ReadPassage, indexes: Sequence[int]) -> list[list[
         elif one.kind == "sentence":
             is_next = one.start - last.end < _GAP or not text[last.end : one.start].strip(_BLANKS)
             together = together and one.block == last.block and is_next
+        elif one.kind == "table_row":
+            together = together and not _begins_table(blocks, one.block)
         elif one.kind == "code":
             together = False
         if together:
@@ -107,6 +113,11 @@ def _runs(text: str, passage: ReadPassage, indexes: Sequence[int]) -> list[list[
         else:
             runs.append([index])
     return runs
+
+
+def _begins_table(blocks: Sequence[TextBlock], row: int) -> bool:
+    """Return whether a row is the first one below a table's head."""
+    return row > 0 and blocks[row - 1].kind == "table_head"
 
 
 def _prose(raw: str, mark: str, tidy: Callable[[str], str]) -> str:
@@ -174,18 +185,20 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
     return "\n".join(lines).strip("\n")
 
 
-def _ordinal(text: str, start: int, number: re.Match[str]) -> int:
+def _ordinal(text: str, start: int, match: re.Match[str]) -> int:
     """Return the number that a page shows for an item. Many authors write "1." before each."""
-    found = int(number[1])
-    indent = number[0][: number.start(1)]
+    found = int(match[1])
+    indent = match[0][: match.start(1)]
     lines = text[: text.rfind("\n", 0, start) + 1].splitlines()
-    for line in reversed(lines):
+    for number, line in reversed(list(enumerate(lines))):
         other = _NUMBERED.match(line)
         if other is not None and other["indent"] == indent:
-            if int(other["number"]) != int(number[1]):
+            if int(other["number"]) != int(match[1]):
                 break
             found += 1
-        elif line.strip(" \t>") and len(line) - len(line.lstrip(" \t>")) <= len(indent):
+        elif not line.strip(" \t>") or len(line) - len(line.lstrip(" \t>")) > len(indent):
+            continue
+        elif number == 0 or not lines[number - 1].strip(" \t>") or _NO_PARAGRAPH.match(line):
             break
     return found
 
@@ -243,16 +256,21 @@ def _row(cells: Sequence[str], width: int) -> str:
     return f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
 
 
-def _code(block: str) -> str:
-    """Return a listing in new fences, with its language and without a site generator's own options."""
+def _code(block: str, margin_before: str) -> str:
+    """Return a listing in new fences, with its language and without a site generator's own options.
+
+    `margin_before` is what stands before it on its line. The marks of a quotation around it are left out.
+    """
     opening = _FENCE.match(block)
     language = ""
+    quoted = f"{margin_before}{opening['margin'] if opening else ''}".count(">")
     if opening is not None:
         found = _LANGUAGE.match(opening["info"])
         language = (found[1] or "") if found else ""
         block = block[opening.end() :]
     block = _CLOSING.sub("", block).strip("\n")
-    lines = block.split("\n")
+    marks_of_quote = re.compile(rf"(?:[ \t]*> ?){{0,{quoted}}}")
+    lines = [marks_of_quote.sub("", line, count=1) if quoted else line for line in block.split("\n")]
     margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
     marks = "````" if "```" in block else "```"
     return "\n".join((f"{marks}{language}", *(line[margin:].rstrip() for line in lines), marks))

@@ -275,3 +275,39 @@ def test_paragraphs_of_an_item_stand_under_it() -> None:
     html = MarkdownIt().render(shown)
     assert html.count("<ol") == 1
     assert "<code>" not in html
+
+
+@pytest.mark.parametrize("mark", ["> ", ">", "  > "])
+def test_listing_in_a_quotation_is_shown_without_its_marks(mark: str) -> None:
+    """A shell reads "> pip" as an order to write a file."""
+    lines = ["[!NOTE]", "Install it:", "", "```sh", "pip install it", "  it --now", "```"]
+
+    shown = laid_out("\n".join(f"{mark}{line}" for line in lines))
+
+    assert "```sh\npip install it\n  it --now\n```\n\n[1]" in shown
+
+
+def test_prompt_of_a_listing_stays() -> None:
+    """It is the book's own text."""
+    assert laid_out("```\n> it\n> that\n```") == ["```\n> it\n> that\n```\n\n[1]"]
+
+
+def test_tables_with_a_picture_between_them_have_their_own_heads() -> None:
+    """A name stood in a row of months."""
+    first, second = (
+        "| Month | Milk |\n|---|---|\n| May | 200 |\n",
+        "| Person | Task |\n|---|---|\n| Bob | milks |\n",
+    )
+    text = f"{first}\n![](a.png)\n\n{second}"
+
+    shown = laid_out(text)
+
+    assert [table.splitlines()[0] for table in shown] == ["| Month | Milk |", "| Person | Task |"]
+
+
+def test_steps_that_are_wrapped_by_hand_are_counted() -> None:
+    """A line that is not indented goes on with the paragraph above it."""
+    text = "1. Pack the box\nand close it.\n1. Carry it\nand rest.\n1. Drive.\n\nThen:\n\n1. Wait."
+
+    assert laid_out(text, 2) == ["3. Drive. [1]"]
+    assert laid_out(text, 4) == ["1. Wait. [1]"]

@@ -670,12 +670,12 @@ def test_short_section_of_sentences_that_says_how_is_shown_whole() -> None:
     [
         (
             "Are the seeds of the yew poisonous?",
-            "The fruit is soft.\n\n**Never eat the seeds, which are poisonous.**\n\n## Wood\n\nThe wood is hard.",
+            "It is soft.\n\n**Never eat the seeds, which are poisonous.**\n\n## Wood\n\nThe wood is hard.",
             "Never eat the seeds, which are poisonous.",
         ),
         (
             "How often must the tenant have the chimney swept?",
-            "(2) the tenant shall have the chimney swept once a year by a sweep;\n\n(3) he shall keep no bees;",
+            "(2) the tenant shall have the chimney swept once a year by a sweep;\n\n(3) he keeps no bees;",
             "(2) the tenant shall have the chimney swept once a year by a sweep;",
         ),
         (

@@ -13,22 +13,23 @@ _SIDE_HEADINGS = re.compile(
         |see\s+also|further\s+reading|additional\s+(?:reading|resources)
         |bibliography|works\s+cited|acknowledge?ments?
         |change\s?-?log|release\s+notes|revision\s+history|what['’]s\s+(?:new|next)|next\s+steps|up\s+next
-        |exercises?|quiz|self-?check|review\s+questions|discussion\s+questions|assessments?
-        |deliverables?|submission|rubric|grading|due\s+dates?
+        |self-?check|review\s+questions|discussion\s+questions|due\s+dates?
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 # A heading is a side heading if at least this share of its words says so.
 _LEAST_SHARE = 0.5
 # Words of the first set make a side heading alone or with words of the second: "Course schedule", but not
-# "Tide schedule".
+# "Tide schedule"; "Module assessment", but not "Risk assessment".
 _SIDE_NAMES = frozenset(
     "objective objectives outcome outcomes goals contents outline agenda syllabus schedule resources references "
-    "citations credits assignments due deadlines links navigation".split()
+    "citations credits assignments due deadlines links navigation exercise exercises quiz quizzes assessment "
+    "assessments deliverable deliverables submission rubric grading".split()
 )
 _SIDE_QUALIFIERS = frozenset(
-    "a and book chapter community course external for image key learning lesson main module more online other page "
-    "purchase quick recommended related section site support the this unit useful week weekly your".split()
+    "a and book chapter course external extra final for hands image key learning lesson main module more of on online "
+    "other page practice purchase quick recommended related section site support the this unit useful week weekly "
+    "your".split()
 )
 # A robot also has links and navigation, so these words alone decide nothing.
 _AMBIGUOUS = frozenset(("links", "navigation"))
@@ -65,10 +66,14 @@ _LINK = re.compile(
 )
 # The place where a generator inserts a table of contents.
 _CONTENTS_MARK = re.compile(r"\{:\s*toc\b|^\s*(?:\[\[?_?toc_?\]\]?|@\[toc\])\s*$", re.IGNORECASE)
+# "Due: week 4", "Submit by 12 May", "Points: 100", "Build a robot (due week 4)": a label, and no sentence.
 _DUE = re.compile(
-    r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
-    r"\W{0,12}(?:\b(?:date|by|week|end|before)\b\W*)*\d",
-    re.IGNORECASE,
+    r"""\A\W*(?:
+        (?:due|deadline)\b\W{0,12}(?:(?:date|by|on|in|at|the|end|of|week|before)\b\W{0,12}){0,6}\d
+        |submit(?:ted)?\b(?:\s+(?:via|to|on)\s[\w\s]{0,60})?\W{0,4}\b(?:by|before|until)\W{0,12}(?:(?:the|end|of|week)\b\W{0,12}){0,4}\d
+        |(?:points?|pts|time\s+required|est(?:imated)?\.?\s+time)[*_\s]{0,6}[:–—-]\W{0,6}\d
+    )|\((?:due|deadline)\b[^()\d]{0,40}\d[^()]{0,40}\)\W*\Z""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _FEW_WORDS = 3
 # A link; signs in its label end no sentence.

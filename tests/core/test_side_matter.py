@@ -28,6 +28,9 @@ from ragbot.core.side_matter import (
         "1.4 References",
         "7. Additional Resources",
         "Chapter 3: Exercises",
+        "Hands-on exercises",
+        "Grading rubric",
+        "Final quiz",
         "Further reading",
         "See also",
         "Useful Links",
@@ -65,6 +68,10 @@ def test_heading_that_announces_side_matter_is_one(heading: str) -> None:
         "Exercise 3: build a robot arm that lifts",
         "How to submit a pull request",
         "Setting goals for a robot",
+        "Hamstring exercises",
+        "Risk assessment",
+        "Egg grading",
+        "Form submission",
         "",
     ],
 )
@@ -186,6 +193,9 @@ def test_sentence_that_says_something_is_no_pointer(sentence: str) -> None:
         "Submit by 12 May",
         "Time required: 3 hours",
         "**Estimated time**: 45 minutes",
+        "**Due Date:** End of Week 7 (see course schedule)",
+        "Submit via the course portal by end of Week 13:",
+        "Build a robot (due week 4)",
     ],
 )
 def test_due_date_is_known(text: str) -> None:
@@ -195,7 +205,16 @@ def test_due_date_is_known(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["The path has 3 points", "It takes 3 hours", f"Due 4. {'The tide comes in and the boats go out. ' * 4}"],
+    [
+        "The path has 3 points",
+        "It takes 3 hours",
+        f"Due 4. {'The tide comes in and the boats go out. ' * 4}",
+        "Books are due 21 days after you borrowed them.",
+        "Rent is due on the 5th of each month.",
+        "Submit 2 copies of the form to the office.",
+        "A win gives points: 3",
+        "Points 3 and 4 of the map are buoys.",
+    ],
 )
 def test_number_of_the_subject_is_no_due_date(text: str) -> None:
     """It may be just what is asked for."""

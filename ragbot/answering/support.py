@@ -15,7 +15,7 @@ from itertools import groupby
 
 from ragbot.answering.statements import MARK
 from ragbot.core.domain import Chunk, Passage
-from ragbot.core.languages import foreign_language
+from ragbot.core.languages import CAPITAL_NOUNS, foreign_language
 from ragbot.core.text import asks, folded
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 
@@ -52,8 +52,6 @@ _JOINING_WORDS = (
     " specifies refer refers provide provides ensure ensures allow allows help helps make makes typically"
     " generally usually commonly overall basically essentially simply"
 )
-# In these languages every noun has a capital.
-_CAPITAL_NOUNS = ("german",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class SupportFinder:
             terms -= self._joining
         foreign = foreign_language(text, self._language)
         numbers = _numbers(text)
-        has_names = (foreign or self._language) not in _CAPITAL_NOUNS
+        has_names = (foreign or self._language) not in CAPITAL_NOUNS
         literals = tuple(_literals(text, numbers, has_names=has_names))
         if len(terms) < FEWEST_TERMS and not literals:
             terms |= self._question

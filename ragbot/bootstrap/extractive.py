@@ -43,7 +43,7 @@ def build_extractive_generator(
         scorer=scorer,
         embedder=embedder if settings.chosen_embedder == "local" else None,
         similarity=question_similarity(settings),
-        is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
+        is_multilingual=settings.chosen_embedder == "local" and settings.local_embedder == "multilingual",
         sentences=sentences,
     )
 

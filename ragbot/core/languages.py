@@ -10,6 +10,8 @@ from functools import lru_cache
 
 # What the local models were trained on: the embedder with its vectors of sentences, and the cross-encoder.
 LOCAL_MODELS_LANGUAGE = "english"
+# In these languages every noun has a capital.
+CAPITAL_NOUNS = ("german",)
 # The commonest words of some languages, by the name of their Snowball stemmer.
 _COMMON: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())

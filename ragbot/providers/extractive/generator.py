@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,14 +11,13 @@ from ragbot.core.answers import EXTRACTIVE, NOT_IN_BOOK, Generation, Mode, Promp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import DatabaseUnavailable, ProviderError
-from ragbot.core.languages import LOCAL_MODELS_LANGUAGE, ask_in_book_language
-from ragbot.core.markdown_escaping import escape_words
+from ragbot.core.languages import CAPITAL_NOUNS, LOCAL_MODELS_LANGUAGE, ask_in_book_language
 from ragbot.core.ports import AnswerScorer, Embedder, Pieces, SentenceVectors
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.core.text import asks
-from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
+from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, introduction, paragraphs_of, place_of
 from ragbot.providers.extractive.overviews import overview_windows
-from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
+from ragbot.providers.extractive.question import AskedFor, Want, asked_for, asks_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.see_also import further_last
@@ -48,8 +46,6 @@ LONGEST_EMBEDDED = 240
 LONGEST_SCORED = 320
 # Characters of a question, and of the one before it, that the cross-encoder reads.
 LONGEST_QUESTION = 300
-# In titles that an author gives as plain text.
-_EMPHASIS = re.compile(r"(?P<stars>\*{1,3})(?=\S)(?P<words>[^*\n]{1,300})(?<=\S)(?P=stars)")
 
 
 class ExtractiveGenerator:
@@ -58,8 +54,8 @@ class ExtractiveGenerator:
     `scorer` reads the best units of an English book with the question; without it, and in another language,
     `embedder` compares vectors; it must be the one that made the prompt's question vector. `similarity` maps
     a cosine to the value that scoring was fitted on. `sentences` are the vectors that were stored at
-    ingestion, which help to choose what the scorer reads. `is_multilingual` says that the search also finds
-    passages in other languages than the question's. `tidy` cleans a run of Markdown prose.
+    ingestion, which help to choose what the scorer reads. `is_multilingual` says that `embedder` also finds
+    passages and sentences in other languages than the question's. `tidy` cleans a run of Markdown prose.
     """
 
     name = EXTRACTIVE
@@ -100,7 +96,15 @@ class ExtractiveGenerator:
         questions = [asked_for(part) for part in parts_of(prompt.question)]
         cosines = self._cosines(prompt, passages)
         found = [self._candidates(prompt, asked, passages, cosines, deadline) for asked in questions]
-        if not any(found) or not self._answers(prompt, questions[0], passages, found[0]):
+        if not self._answers(prompt, questions[0], passages, found[0]):
+            # The book may answer the other part alone.
+            others = [
+                (asked, candidates)
+                for asked, candidates in zip(questions[1:], found[1:], strict=True)
+                if self._answers(prompt, asked, passages, candidates)
+            ]
+            questions, found = [asked for asked, _ in others], [candidates for _, candidates in others]
+        if not any(found):
             yield NOT_IN_BOOK
             return
         windows = _merged(
@@ -126,7 +130,8 @@ class ExtractiveGenerator:
     def _foreign(self, prompt: Prompt) -> str:
         """Return the reason to refuse a question in another language than the book's, or "" to answer it.
 
-        Neither a search by words nor an embedder for one language finds its passages.
+        Neither a search by words nor an embedder for one language finds its passages. Where a provider's
+        embedder finds them, nothing tells which of their sentences answers.
         """
         if not prompt.foreign_language or self._is_multilingual:
             return ""
@@ -193,11 +198,14 @@ class ExtractiveGenerator:
             return []
 
     def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
+        return self._own_weights(prompt, asked) or prompt.term_weights
+
+    def _own_weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
+        """Return the weights of the terms that stand in a part of the question."""
         if asked.text == prompt.question:
             return prompt.term_weights
         terms = self._reader.terms(prompt.language, asked.text)
-        part = {term: weight for term, weight in prompt.term_weights.items() if term in terms}
-        return part or prompt.term_weights
+        return {term: weight for term, weight in prompt.term_weights.items() if term in terms}
 
     def _read_by_model(
         self, prompt: Prompt, question: str, best: Sequence[Candidate], deadline: Deadline
@@ -235,10 +243,19 @@ class ExtractiveGenerator:
             # Its words are in no passage; only the similarity of the best unit is known.
             likest = max((one.similarity or 0.0 for one in found), default=0.0)
             return likest >= FOREIGN_SIMILARITY and not prompt.only_if_certain
-        if not prompt.term_weights or not found:
+        weights, unknown_words = prompt.term_weights, prompt.unknown_words
+        if asked.text != prompt.question:
+            weights = self._own_weights(prompt, asked)
+            unknown_words = tuple(word for word in unknown_words if word in asked.text.casefold())
+        if not weights or not found:
             return False
         return supports(
-            asked, prompt.term_weights, prompt.unknown_words, found, certainly=prompt.only_if_certain
+            asked,
+            weights,
+            unknown_words,
+            found,
+            certainly=prompt.only_if_certain,
+            capitals_are_names=prompt.language not in CAPITAL_NOUNS,
         )
 
     def _laid_out(
@@ -250,9 +267,9 @@ class ExtractiveGenerator:
         chunks = [prompt.passages[window.passage].chunk for window in windows]
         for window, chunk in zip(windows, chunks, strict=True):
             blocks = self._reader.blocks(chunk.text)
-            place = _place(chunk, chunks)
+            place = place_of(chunk, chunks)
             if prompt.mode is Mode.FULL_BOOK and (place, window.is_further) != (shown, is_further):
-                yield f"{between}{_introduction(place, shown, is_further=window.is_further)}"
+                yield f"{between}{introduction(place, shown, is_further=window.is_further)}"
                 between, is_cut = "\n\n", False
             shown, is_further = place, window.is_further
             for paragraph in paragraphs_of(
@@ -317,7 +334,7 @@ def _without_opposites(
     signs: dict[tuple[str, Terms], set[bool]] = {}
     for one in found:
         signs.setdefault(_section_of(one, passages), set()).add(one.read.is_negated)
-    wanted = is_negated(asked.text)
+    wanted = asks_negated(asked.text)
     return [
         one for one in found if len(signs[_section_of(one, passages)]) == 1 or one.read.is_negated == wanted
     ]
@@ -343,39 +360,6 @@ def is_answer(unit: Unit) -> bool:
     if unit.kind == "table_row" and unit.is_label:
         return False
     return not asks(unit.words)
-
-
-def _place(chunk: Chunk, shown: Sequence[Chunk]) -> tuple[str, ...]:
-    """Return a page's title and a section's heading, with the headings above it that tell it from others.
-
-    A heading of one word ("Steps") says nothing without the one above it.
-    """
-    below = _below_title(chunk)
-    depth = 1 if below and " " in below[-1] else 2
-    others = [_below_title(one) for one in shown if one.title == chunk.title]
-    while depth < len(below) and any(one != below and one[-depth:] == below[-depth:] for one in others):
-        depth += 1
-    return (chunk.title, *below[-depth:])
-
-
-def _below_title(chunk: Chunk) -> tuple[str, ...]:
-    """Return the headings of a chunk below its page's title."""
-    path = chunk.heading_path
-    return path[path.index(chunk.title) + 1 :] if chunk.title in path else path
-
-
-def _introduction(place: Sequence[str], shown: Sequence[str] | None, *, is_further: bool) -> str:
-    """Return one line that names the page and section that the following words come from.
-
-    `shown` is the place of the words before; None at the answer's beginning.
-    """
-    names = dict.fromkeys(_EMPHASIS.sub(r"\g<words>", name).strip() for name in place if name.strip())
-    where = f"*{escape_words(' › '.join(names))}*"
-    if shown is None:
-        return f"In the book's own words, from {where}:"
-    if is_further:
-        return f"See also, from {'the same section' if place == shown else where}:"
-    return f"From {where}:"
 
 
 def _merged(found: Iterator[list[Window]]) -> list[Window]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, groupby, pairwise
 
+from ragbot.core.domain import Chunk
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.providers.extractive.lists import list_extent
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
@@ -43,6 +44,8 @@ _NUMBERED = re.compile(r"(?P<indent>[ \t>]*)(?P<number>\d{1,9})[.)][ \t]")
 _FENCE = re.compile(r"(?P<margin>[ \t>]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
+# In titles that an author gives as plain text.
+_EMPHASIS = re.compile(r"(?P<stars>\*{1,3})(?=\S)(?P<words>[^*\n]{1,300})(?<=\S)(?P=stars)")
 _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -281,3 +284,36 @@ def _diagram(block: str) -> str:
     title = _TITLE.search(block)
     name = (title[1] or title[2]).strip("*_`\"' ") if title else ""
     return f"(A diagram: *{name}*.)" if name else "(A diagram on this page.)"
+
+
+def place_of(chunk: Chunk, shown: Sequence[Chunk]) -> tuple[str, ...]:
+    """Return a page's title and a section's heading, with the headings above it that tell it from others.
+
+    A heading of one word ("Steps") says nothing without the one above it.
+    """
+    below = _below_title(chunk)
+    depth = 1 if below and " " in below[-1] else 2
+    others = [_below_title(one) for one in shown if one.title == chunk.title]
+    while depth < len(below) and any(one != below and one[-depth:] == below[-depth:] for one in others):
+        depth += 1
+    return (chunk.title, *below[-depth:])
+
+
+def _below_title(chunk: Chunk) -> tuple[str, ...]:
+    """Return the headings of a chunk below its page's title."""
+    path = chunk.heading_path
+    return path[path.index(chunk.title) + 1 :] if chunk.title in path else path
+
+
+def introduction(place: Sequence[str], shown: Sequence[str] | None, *, is_further: bool) -> str:
+    """Return one line that names the page and section that the following words come from.
+
+    `shown` is the place of the words before; None at the answer's beginning.
+    """
+    names = dict.fromkeys(_EMPHASIS.sub(r"\g<words>", name).strip() for name in place if name.strip())
+    where = f"*{escape_words(' › '.join(names))}*"
+    if shown is None:
+        return f"In the book's own words, from {where}:"
+    if is_further:
+        return f"See also, from {'the same section' if place == shown else where}:"
+    return f"From {where}:"

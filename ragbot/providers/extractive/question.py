@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -140,6 +140,18 @@ _NEGATION = re.compile(
     r"\b(?:not|never|no|cannot|without|avoid|forbidden|prohibited)\b|n['’]t\b|\bun(?:supported|available|acceptable)\b",
     re.IGNORECASE,
 )
+# What a reader does not know is not denied: "I don't know which tools are allowed".
+_KNOWS_NOT = re.compile(
+    r"\b(?:(?:do|did|could|can)(?:n['’]t|\s+not)|cannot)\s+(?:know|understand|find|remember|see|tell|figure)\b"
+    r"|\b(?:am|i['’]m|we['’]re|are)\s+not\s+(?:sure|certain)\b|\bno\s+idea\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
+_IDENTIFIER = re.compile(r"[_./\d]")
+_DIGIT = re.compile(r"\d")
+_POSSESSIVE = re.compile(r"'s\Z")
+# Of a title each long word has a capital; with fewer of them they may be the words of a name.
+_LONG_WORD, _TITLE_WORDS = 4, 3
 
 
 class Want(StrEnum):
@@ -200,7 +212,7 @@ def _is_key(cell: str) -> bool:
 
 def asked_for(question: str) -> AskedFor:
     """Classify a question by its wording. In other languages than English, mostly definitions are known."""
-    question = one_line(question)
+    text, question = question, one_line(question)
     wants_code = _CODE.search(question) is not None
     is_trouble = bool(_TROUBLE.search(question)) and not _FACT_OF_TROUBLE.match(question)
     want, subject, options = Want.OTHER, "", _options(question)
@@ -209,7 +221,7 @@ def asked_for(question: str) -> AskedFor:
     elif _asks_for_number(question):
         want = Want.NUMBER
     elif _QUANTITY.match(question):
-        return AskedFor(question, Want.NUMBER, wants_code=wants_code)
+        return AskedFor(text, Want.NUMBER, wants_code=wants_code)
     elif _SEVERAL.search(question) or _PLURAL.search(question):
         want = Want.LIST
     elif subject := _subject(question):
@@ -223,7 +235,7 @@ def asked_for(question: str) -> AskedFor:
     elif _YES_NO.match(question):
         want = Want.YES_NO
     return AskedFor(
-        question,
+        text,
         want,
         subject,
         options,
@@ -246,10 +258,36 @@ def is_negated(text: str) -> bool:
     return _NEGATION.search(text) is not None
 
 
+def asks_negated(question: str) -> bool:
+    """Return whether an (English) question asks for what is not ("Which may I not use?")."""
+    return is_negated(_KNOWS_NOT.sub(" ", question))
+
+
+def numbered_names(question: str) -> set[str]:
+    """Return the names of a question that have a digit, in lower case ("d435")."""
+    return {word.casefold() for word in _NAME.findall(question) if _DIGIT.search(word)}
+
+
+def names_unknown(question: str, unknown_words: Sequence[str], *, capitals_are_names: bool = True) -> bool:
+    """Return whether one of the unknown words is a name (by its capital) or an identifier.
+
+    In a question that is written in capitals, or with one for each word, capitals tell nothing.
+    """
+    words = [_POSSESSIVE.sub("", word).rstrip(".'-") for word in _NAME.findall(question)[1:]]
+    long_words = [word for word in words if len(word) >= _LONG_WORD]
+    is_title = len(long_words) >= _TITLE_WORDS and all(word[0].isupper() for word in long_words)
+    by_capital = capitals_are_names and not is_title
+    names = {
+        word.casefold()
+        for word in words
+        if (by_capital and any(c.isupper() for c in word)) or _IDENTIFIER.search(word)
+    }
+    return any(word in names or _IDENTIFIER.search(word) for word in unknown_words)
+
+
 def parts_of(question: str) -> tuple[str, ...]:
     """Split a text into its two questions, in order. Returns the whole text if it has only one."""
-    question = one_line(question)
-    pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
+    pieces = [piece.strip(" ,;") for piece in _SECOND.split(one_line(question), maxsplit=1)]
     is_two = len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces)
     if is_two and not _OF_THE_SAME.fullmatch(pieces[1]):
         return tuple(pieces)

@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ragbot.providers.extractive.common_words import rarity
-from ragbot.providers.extractive.question import AskedFor, Want
+from ragbot.providers.extractive.question import AskedFor, Want, names_unknown, numbered_names
 from ragbot.providers.extractive.reading import ReadUnit, Terms
 from ragbot.providers.extractive.value_kinds import Measure, Value, holds_measure, holds_value
 
-_NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
-_IDENTIFIER = re.compile(r"[_./\d]")
-_DIGIT = re.compile(r"\d")
 _CAUSAL = re.compile(
     r"\b(?:because|since|so that|in order to|due to|reason|therefore|thus|cause[sd]?|to avoid|prevents?)\b",
     re.I,
@@ -307,17 +304,22 @@ def supports(
     found: Sequence[Candidate],
     *,
     certainly: bool = False,
+    capitals_are_names: bool = True,
 ) -> bool:
     """Return whether the passages answer the question, else it is refused. `found` is sorted best first.
 
-    `certainly` asks for more: so much that an answer is hardly wrong.
+    `certainly` asks for more: so much that an answer is hardly wrong. `capitals_are_names` is False where
+    every noun has a capital, as in German.
     """
     if not unknown_words and any(closest(weights, one.read) > ALIKE for one in found):
         # A section of this name answers, whatever the words below its heading are.
         return True
-    if certainly and (names_unknown(asked.text, unknown_words) or not _has_identifiers(asked.text, found[0])):
+    if certainly and (
+        names_unknown(asked.text, unknown_words, capitals_are_names=capitals_are_names)
+        or not _has_identifiers(asked.text, found[0])
+    ):
         return False
-    features = support_features(asked, weights, unknown_words, found)
+    features = support_features(asked, weights, unknown_words, found, capitals_are_names=capitals_are_names)
     if len(features) == len(READ_SUPPORT_WEIGHTS):
         margin, certain = READ_SUPPORT_CONSTANT + _product(READ_SUPPORT_WEIGHTS, features), READ_CERTAIN
     else:
@@ -326,7 +328,12 @@ def supports(
 
 
 def support_features(
-    asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
+    asked: AskedFor,
+    weights: Mapping[str, float],
+    unknown_words: Sequence[str],
+    found: Sequence[Candidate],
+    *,
+    capitals_are_names: bool = True,
 ) -> list[float]:
     """Return the features for `supports`, in the order of SUPPORT_FEATURES; the last only if it is known."""
     words = len(weights) + len(unknown_words)
@@ -341,7 +348,7 @@ def support_features(
     return [
         # It weighs less where the best unit means the same as the question.
         unknown * (1 - likest) if words else 1.0,
-        float(names_unknown(asked.text, unknown_words)),
+        float(names_unknown(asked.text, unknown_words, capitals_are_names=capitals_are_names)),
         float(asked.value is Value.NUMBER and not has_value),
         float(asked.value is not Value.NUMBER and not has_value),
         float(rarest in around),
@@ -361,8 +368,7 @@ def _has_value(asked: AskedFor, found: Sequence[Candidate]) -> bool:
 
 def _has_identifiers(question: str, best: Candidate) -> bool:
     """Return whether a unit or its headings have each name with a digit: a D435 is no D455."""
-    names = {word.casefold() for word in _NAME.findall(question) if _DIGIT.search(word)}
-    return names <= best.read.terms | best.headings
+    return numbered_names(question) <= best.read.terms | best.headings
 
 
 def _words_of(found: Sequence[Candidate]) -> str:
@@ -371,13 +377,3 @@ def _words_of(found: Sequence[Candidate]) -> str:
 
 def _product(weights: Sequence[float], features: Sequence[float]) -> float:
     return sum(weight * feature for weight, feature in zip(weights, features, strict=True))
-
-
-def names_unknown(question: str, unknown_words: Sequence[str]) -> bool:
-    """Return whether one of the unknown words is a name or an identifier."""
-    names = {
-        word.casefold()
-        for word in _NAME.findall(question)[1:]
-        if any(c.isupper() for c in word) or _IDENTIFIER.search(word[:-1])
-    }
-    return any(word in names or _IDENTIFIER.search(word) for word in unknown_words)

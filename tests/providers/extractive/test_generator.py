@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from ragbot.bootstrap.extractive import build_extractive_generator
+from ragbot.config import load_settings
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage
@@ -23,7 +25,7 @@ from ragbot.providers.extractive.generator import (
 from ragbot.providers.extractive.windows import ANSWER_TOKENS
 from tests.fakes.parts import WordCountEmbedder
 from tests.providers.asking import extractive_generator
-from tests.providers.extractive.passages import chunk_of, passages_of, weights_of
+from tests.providers.extractive.passages import READER, chunk_of, passages_of, weights_of
 
 CHEDDAR = "Bob ripens the cheddar for nine months in a cool cellar."
 TEA = "Green tea is brewed at 80 degrees for two minutes."
@@ -237,6 +239,23 @@ def test_both_parts_of_a_question_are_answered() -> None:
     assert f"{TEA} [2]" in answer
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is a flux capacitor and how long is the cheddar ripened?",
+        "How long is the cheddar ripened and what is a flux capacitor?",
+    ],
+)
+def test_part_that_the_book_answers_is_answered(question: str) -> None:
+    """Whichever of the two comes first."""
+    weights = {
+        term: weight for term, weight in weights_of(question).items() if term not in ("flux", "capacitor")
+    }
+    prompt = prompt_of(question, unknown_words=("flux", "capacitor"), term_weights=weights)
+
+    assert f"{CHEDDAR} [1]" in answer_to(prompt)
+
+
 def test_answer_is_no_longer_than_promised() -> None:
     """Two hundred tokens can be read at a glance."""
     sentences = [f"Bob ripens cheddar number {n} in the cool cellar for nine months." for n in range(60)]
@@ -310,6 +329,17 @@ def test_question_that_the_passages_do_not_answer_is_refused(prompt: Prompt) -> 
 def test_question_in_another_language_is_refused_with_that_reason() -> None:
     """Its words would find nothing but names."""
     answer = answer_to(prompt_of("Wie lange reift der Käse?", foreign_language="german"))
+
+    assert answer.startswith(f"{NOT_IN_BOOK} Ich kann nur Fragen in der Sprache dieses Buches beantworten")
+
+
+def test_question_in_another_language_is_refused_while_the_provider_is_away() -> None:
+    """Its embedder found the passages; which sentence answers is not known, and the book does say it."""
+    settings = load_settings({"OPENAI_API_KEY": "sk-none"})
+    generator = build_extractive_generator(settings, WordCountEmbedder(), None, READER, None)
+    prompt = prompt_of("Wie lange reift der Käse?", foreign_language="german")
+
+    answer = "".join(generator.generate(prompt, Deadline(20), Generation()))
 
     assert answer.startswith(f"{NOT_IN_BOOK} Ich kann nur Fragen in der Sprache dieses Buches beantworten")
 

@@ -6,7 +6,14 @@ import time
 
 import pytest
 
-from ragbot.providers.extractive.question import Want, asked_for, is_negated, parts_of
+from ragbot.providers.extractive.question import (
+    Want,
+    asked_for,
+    asks_negated,
+    is_negated,
+    names_unknown,
+    parts_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +211,51 @@ def test_long_run_of_blanks_takes_no_time(begins: str, blank: str) -> None:
     parts_of(question)
 
     assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown", "expected"),
+    [
+        ("Who is Charles Babbage?", ["charles", "babbage"], True),
+        ("How do I use ros_control?", ["ros_control"], True),
+        ("What is python3.13?", ["python3.13"], True),
+        ("How is gouda made?", ["gouda"], False),
+        ("Gouda is made how?", ["gouda"], False),
+        ("Who is Charles?", [], False),
+        ("Tell me about Nvidia.", ["nvidia"], True),
+        ("Does it run on Fedora. I use it at home", ["fedora"], True),
+        ("What about Bob's tool?", ["bob"], True),
+        ("What is the ROS Navigation Stack?", ["navigation"], True),
+        ("HOW LONG IS THE WAITING LIST FOR A BERTH NOWADAYS?", ["nowadays"], False),
+        ("How Much Does The Kettle Hold In The Wintertime?", ["wintertime"], False),
+    ],
+)
+def test_unknown_name_is_a_capital_or_an_identifier(
+    question: str, unknown: list[str], expected: bool
+) -> None:
+    """Names that stand nowhere in a book are hardly its subject; the first word has its capital anyhow."""
+    assert names_unknown(question, unknown) is expected
+
+
+def test_capital_of_a_noun_is_no_name() -> None:
+    """In German each noun has one."""
+    question = "Gilt die Garantie für Schäden im Gerät mit dem x_55?"
+
+    assert not names_unknown(question, ["gerät"], capitals_are_names=False)
+    assert names_unknown(question, ["x_55"], capitals_are_names=False)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Which tools may I not use?", True),
+        ("What tools are not allowed?", True),
+        ("Which tools are allowed?", False),
+        ("I don't know which tools are allowed. Which may I use?", False),
+        ("I am not sure what tools are allowed", False),
+        ("I have no idea which tools are allowed", False),
+    ],
+)
+def test_question_for_what_is_not(question: str, expected: bool) -> None:
+    """A reader who does not know denies nothing."""
+    assert asks_negated(question) is expected

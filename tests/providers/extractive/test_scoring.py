@@ -18,7 +18,6 @@ from ragbot.providers.extractive.scoring import (
     coverage,
     defines,
     likeness,
-    names_unknown,
     sameness,
     score,
     support_features,
@@ -254,24 +253,6 @@ def test_question_without_words_is_not_answered_by_their_absence() -> None:
 
     assert features[0] == 1
     assert features[-1] == 0
-
-
-@pytest.mark.parametrize(
-    ("question", "unknown", "expected"),
-    [
-        ("Who is Charles Babbage?", ["charles", "babbage"], True),
-        ("How do I use ros_control?", ["ros_control"], True),
-        ("What is python3.13?", ["python3.13"], True),
-        ("How is gouda made?", ["gouda"], False),
-        ("Gouda is made how?", ["gouda"], False),
-        ("Who is Charles?", [], False),
-    ],
-)
-def test_unknown_name_is_a_capital_or_an_identifier(
-    question: str, unknown: list[str], expected: bool
-) -> None:
-    """Names that stand nowhere in a book are hardly its subject; the first word has its capital anyhow."""
-    assert names_unknown(question, unknown) is expected
 
 
 def test_sentence_that_decides_is_told() -> None:

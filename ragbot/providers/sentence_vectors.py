@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -122,21 +124,29 @@ class StoredSentenceVectors:
         return found
 
 
-# So many characters of a unit are looked for in a text: behind them there may be markup in one of the two.
-_LOOKED_FOR = (24, 12)
+# So many words of a unit are looked for in a text, whatever signs of markup are between them.
+_LOOKED_FOR = (6, 3, 1)
+_WORD = re.compile(r"[^\W_]+")
 
 
 def spans_of(text: str, units: Sequence[str]) -> list[tuple[int, int]]:
     """Return about where units stand in a text that has them in this order.
 
-    The text begins with headings and a blank line. It was made of the same source in another way, so a unit
-    that is not found stands behind the last.
+    The text begins with headings and a blank line. It was made of the same source in another way (cells of a
+    table are parted by bars there), so a unit that is not found stands behind the last.
     """
+    words = list(_WORD.finditer(text, text.find("\n\n") + 1))
+    places = [0, *accumulate(match.end() - match.start() + 1 for match in words)]
+    joined = "".join(f" {match.group()}" for match in words)
     spans: list[tuple[int, int]] = []
-    at = text.find("\n\n") + 1
-    for words in units:
-        found = (text.find(words[:length], at) for length in _LOOKED_FOR)
-        start = next((place for place in found if place >= 0), spans[-1][1] if spans else at)
-        spans.append((start, start + len(words)))
-        at = start + 1
+    at = 0
+    for unit in units:
+        first = [match.group() for match in islice(_WORD.finditer(unit), max(_LOOKED_FOR))]
+        keys = (f" {' '.join(first[:count])}" for count in _LOOKED_FOR if len(first) >= count)
+        found = next((place for key in keys if (place := joined.find(key, at)) >= 0), -1)
+        if found >= 0:
+            start, at = words[bisect_right(places, found) - 1].start(), found + 1
+        else:
+            start = spans[-1][1] if spans else text.find("\n\n") + 1
+        spans.append((start, start + len(unit)))
     return spans

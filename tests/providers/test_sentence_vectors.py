@@ -150,8 +150,18 @@ def test_units_are_found_in_order_and_beside_markup() -> None:
     spans = spans_of(text, units)
 
     assert spans[0] == (13, 24)
-    assert spans[1][0] == 24
+    assert spans[1][0] == 25
     assert spans[2] == (len(text) - 11, len(text))
+
+
+def test_rows_of_a_table_are_found() -> None:
+    """A text has bars and code marks where a unit has none: rows had the vectors of other rows."""
+    rows = ["| `port` | 80 |", "| `idle` | 5 minutes |", "| `max_size` | *2 MB* |"]
+    text = "Server > Options\n\n| Name | Default |\n| --- | --- |\n" + "\n".join(rows)
+
+    spans = spans_of(text, ["port 80", "idle 5 minutes", "max_size 2 MB"])
+
+    assert [text[start:].splitlines()[0] for start, _ in spans] == [row.removeprefix("| `") for row in rows]
 
 
 def test_words_of_the_heading_are_no_unit() -> None:

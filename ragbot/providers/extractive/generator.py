@@ -44,8 +44,8 @@ FOREIGN_SIMILARITY = 0.25
 # Characters. Longer units are cut before a model reads them.
 LONGEST_EMBEDDED = 240
 LONGEST_SCORED = 320
-# Characters of a question, and of the one before it, that the cross-encoder reads.
-LONGEST_QUESTION = 300
+# Words of a question and of the one before it that the cross-encoder reads: half of its tokens, or some more.
+LONGEST_QUESTION = 36
 
 
 class ExtractiveGenerator:
@@ -214,7 +214,7 @@ class ExtractiveGenerator:
         if not best:
             return []
         if scorer := self._scorer_for(prompt):
-            asked = f"{prompt.context[:LONGEST_QUESTION]} {question[:LONGEST_QUESTION]}".strip()
+            asked = scored_question(prompt.context, question)
             texts = [scored_text(prompt.passages[one.passage].chunk, one.read) for one in best]
             relevances = scorer.scores(asked, texts, deadline)
             return [replace(one, relevance=score) for one, score in zip(best, relevances, strict=True)]
@@ -342,6 +342,16 @@ def _without_opposites(
 
 def _section_of(one: Candidate, passages: Sequence[Passage]) -> tuple[str, Terms]:
     return passages[one.passage].chunk.path, one.read.heading_terms
+
+
+def scored_question(context: str, question: str) -> str:
+    """Return what the cross-encoder reads of a question and of the one before it: the last words of both.
+
+    A long question tells a case first and asks at its end, or asks and tells the case behind that.
+    """
+    if len(question.split()) > LONGEST_QUESTION and "?" in question:
+        question = question[: question.rindex("?") + 1]
+    return " ".join(f"{context} {question}".split()[-LONGEST_QUESTION:])
 
 
 def scored_text(chunk: Chunk, read: ReadUnit) -> str:

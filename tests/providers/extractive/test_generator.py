@@ -21,6 +21,7 @@ from ragbot.providers.extractive.generator import (
     PASSAGES_READ,
     READ_BY_VECTORS,
     READ_BY_WORDS,
+    scored_question,
 )
 from ragbot.providers.extractive.windows import ANSWER_TOKENS
 from tests.fakes.parts import WordCountEmbedder
@@ -602,3 +603,29 @@ def test_yes_or_no_may_stand_in_either_section() -> None:
     said = answer_to(prompt_of("Is selling milk to a rival allowed?", ALLOWED, FORBIDDEN))
 
     assert "rival" in said
+
+
+CASE = (
+    "I have installed the press in the cellar and connected both of its pumps as the second chapter says " * 2
+)
+
+
+@pytest.mark.parametrize(
+    ("context", "question"),
+    [
+        (f"{CASE}. What can I check first?", "And how much do they cost?"),
+        ("", f"{CASE}. How much do they cost?"),
+        ("", f"How much do they cost? {CASE}."),
+    ],
+)
+def test_model_reads_what_a_long_question_asks(context: str, question: str) -> None:
+    """It stands at the end, or before the case that the reader tells."""
+    assert "much do they cost?" in scored_question(context, question)
+    assert len(scored_question(context, question).split()) <= 36
+
+
+def test_model_reads_a_short_question_as_it_is() -> None:
+    """With the one before it."""
+    asked = scored_question("What is rennet?", "Which one? The red or the blue")
+
+    assert asked == "What is rennet? Which one? The red or the blue"

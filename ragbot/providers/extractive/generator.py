@@ -17,7 +17,14 @@ from ragbot.core.side_matter import wants_side_matter
 from ragbot.core.text import asks
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, introduction, paragraphs_of, place_of
 from ragbot.providers.extractive.overviews import overview_windows
-from ragbot.providers.extractive.question import AskedFor, Want, asked_for, asks_negated, parts_of
+from ragbot.providers.extractive.question import (
+    AskedFor,
+    Want,
+    asked_for,
+    asks_negated,
+    leans_on_another,
+    parts_of,
+)
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.see_also import further_last
@@ -101,7 +108,7 @@ class ExtractiveGenerator:
             others = [
                 (asked, candidates)
                 for asked, candidates in zip(questions[1:], found[1:], strict=True)
-                if self._answers(prompt, asked, passages, candidates)
+                if not leans_on_another(asked.text) and self._answers(prompt, asked, passages, candidates)
             ]
             questions, found = [asked for asked, _ in others], [candidates for _, candidates in others]
         if not any(found):

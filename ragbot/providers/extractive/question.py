@@ -146,6 +146,7 @@ _KNOWS_NOT = re.compile(
     r"|\b(?:am|i['’]m|we['’]re|are)\s+not\s+(?:sure|certain)\b|\bno\s+idea\b",
     re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|one)\b", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
 _DIGIT = re.compile(r"\d")
@@ -273,16 +274,22 @@ def names_unknown(question: str, unknown_words: Sequence[str], *, capitals_are_n
 
     In a question that is written in capitals, or with one for each word, capitals tell nothing.
     """
-    words = [_POSSESSIVE.sub("", word).rstrip(".'-") for word in _NAME.findall(question)[1:]]
+    # (The stop of a sentence before the last belongs to a case that the reader tells.)
+    words = [_POSSESSIVE.sub("", word) for word in _NAME.findall(question.rstrip(" .!?"))[1:]]
     long_words = [word for word in words if len(word) >= _LONG_WORD]
     is_title = len(long_words) >= _TITLE_WORDS and all(word[0].isupper() for word in long_words)
     by_capital = capitals_are_names and not is_title
     names = {
         word.casefold()
         for word in words
-        if (by_capital and any(c.isupper() for c in word)) or _IDENTIFIER.search(word)
+        if (by_capital and any(c.isupper() for c in word)) or _IDENTIFIER.search(word[:-1])
     }
     return any(word in names or _IDENTIFIER.search(word) for word in unknown_words)
+
+
+def leans_on_another(question: str) -> bool:
+    """Return whether a part of a question means what another part names ("... and how big is it?")."""
+    return _PRONOUN.search(question) is not None
 
 
 def parts_of(question: str) -> tuple[str, ...]:

@@ -257,6 +257,18 @@ def test_part_that_the_book_answers_is_answered(question: str) -> None:
     assert f"{CHEDDAR} [1]" in answer_to(prompt)
 
 
+def test_part_that_leans_on_what_the_book_lacks_is_refused_with_it() -> None:
+    """It asks of the same thing."""
+    question = "What is a flux capacitor and how long is it ripened?"
+    weights = {
+        term: weight for term, weight in weights_of(question).items() if term not in ("flux", "capacitor")
+    }
+
+    prompt = prompt_of(question, unknown_words=("flux", "capacitor"), term_weights=weights)
+
+    assert answer_to(prompt) == NOT_IN_BOOK
+
+
 def test_answer_is_no_longer_than_promised() -> None:
     """Two hundred tokens can be read at a glance."""
     sentences = [f"Bob ripens cheddar number {n} in the cool cellar for nine months." for n in range(60)]

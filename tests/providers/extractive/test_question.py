@@ -223,7 +223,7 @@ def test_long_run_of_blanks_takes_no_time(begins: str, blank: str) -> None:
         ("Gouda is made how?", ["gouda"], False),
         ("Who is Charles?", [], False),
         ("Tell me about Nvidia.", ["nvidia"], True),
-        ("Does it run on Fedora. I use it at home", ["fedora"], True),
+        ("I live in France. How do I pay?", ["france"], False),
         ("What about Bob's tool?", ["bob"], True),
         ("What is the ROS Navigation Stack?", ["navigation"], True),
         ("HOW LONG IS THE WAITING LIST FOR A BERTH NOWADAYS?", ["nowadays"], False),

@@ -238,7 +238,8 @@ class Analyzer:
 @lru_cache(maxsize=30_000)
 def _forms(compound: str) -> tuple[str, ...]:
     """Return a compound in the forms that readers may search for: whole, then its parts if it has any."""
-    compound = _APOSTROPHE_TAIL.sub("", compound)
+    # (The word "n't" alone is a subject of books on language processing.)
+    compound = _APOSTROPHE_TAIL.sub("", compound) or compound
     if not compound.isascii() and _WIDE.search(compound):
         return tuple(_wide_forms(compound))
     whole = compound.casefold()[:_LONGEST_TERM]

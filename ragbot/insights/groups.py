@@ -137,7 +137,8 @@ class QuestionGrouper:
     def group_new(self, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Group all questions without a group, the oldest first. Returns how many.
 
-        A batch whose embedder fails is left for the next run, as is the rest once `goes_on` says no.
+        A batch whose embedder fails is left for the next run, as are a question that cannot be compared and
+        the rest once `goes_on` says no.
         """
         spaces: dict[_Key, QuestionSpace] = {}
         known: dict[_Key, int] | None = None
@@ -158,20 +159,24 @@ class QuestionGrouper:
     ) -> int:
         worded = [(question, _wording(question)) for question in batch]
         self._store.join([(question.id, known[wording]) for question, wording in worded if wording in known])
-        vectors: dict[_Key, tuple[str, Floats]] = {}
-        members: dict[_Key, list[tuple[UngroupedQuestion, _Key]]] = {}
+        vectors: dict[_Key, tuple[str, Floats] | None] = {}
+        members: dict[_Key, list[tuple[UngroupedQuestion, _Key, Floats]]] = {}
+        left_out = 0
         for question, wording in worded:
             if wording in known:
                 continue
             if wording not in vectors:
-                vectors[wording] = self._vector(question)
-            space = vectors[wording][0]
-            members.setdefault((question.book, space), []).append((question, wording))
+                vectors[wording] = self._vector_if_any(question)
+            if (found := vectors[wording]) is None:
+                left_out += 1
+            else:
+                space, vector = found
+                members.setdefault((question.book, space), []).append((question, wording, vector))
         for key, fresh in members.items():
-            found = np.array([vectors[wording][1] for _, wording in fresh])
-            groups = self._join(key, [question for question, _ in fresh], found, spaces)
-            known.update(zip((wording for _, wording in fresh), groups, strict=True))
-        return len(batch)
+            questions = [question for question, _, _ in fresh]
+            groups = self._join(key, questions, np.array([vector for _, _, vector in fresh]), spaces)
+            known.update(zip((wording for _, wording, _ in fresh), groups, strict=True))
+        return len(batch) - left_out
 
     def _join(
         self,
@@ -208,6 +213,16 @@ class QuestionGrouper:
         if space == WORDS:
             return lambda cosine: cosine >= NEAR_BY_WORDS
         return lambda cosine: self._similarity(cosine) >= NEAR_BY_VECTOR
+
+    def _vector_if_any(self, question: UngroupedQuestion) -> tuple[str, Floats] | None:
+        """Return what `_vector` does, or None if it fails on the text of the question."""
+        try:
+            return self._vector(question)
+        except RagbotError:
+            raise
+        except Exception as error:  # What one reader typed must not keep the questions of all from groups.
+            log.error("question_not_grouped", question=question.id, error=type(error).__name__)
+            return None
 
     def _vector(self, question: UngroupedQuestion) -> tuple[str, Floats]:
         """Return the name of the space of a question, and its unit vector in it."""

@@ -51,6 +51,14 @@ def test_short_form_of_a_word_of_grammar_is_one(text: str) -> None:
     assert ENGLISH.words(text) == []
 
 
+@pytest.mark.parametrize("language", ["english", "german", "french", "turkish", "klingon"])
+@pytest.mark.parametrize("word", ["n't", "N’T"])
+def test_ending_that_stands_alone_is_a_word(word: str, language: str) -> None:
+    """Books on language processing speak of it, and old typesetting sets it apart (did n't)."""
+    assert len(Analyzer(language).terms(word)) == 1
+    assert Analyzer(language).terms(f"do {word}")[-1:] == Analyzer(language).terms(word)
+
+
 def test_forms_of_a_word_are_one_term() -> None:
     """Books say "nodes" where readers ask for "a node"."""
     assert ENGLISH.terms("installing nodes") == ENGLISH.terms("install node")

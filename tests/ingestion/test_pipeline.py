@@ -109,6 +109,16 @@ def test_same_book_twice_is_the_same_edition_and_embeds_nothing(make_app: AppMak
     assert names(app) == [first.edition]
 
 
+def test_book_on_language_processing_is_taken_in_and_answers(make_app: AppMaker, book: Path) -> None:
+    """A word that is an ending alone has no form but its own."""
+    app = make_app()
+    (book / "04-tokens.md").write_text("# Tokens\n\nThe tokenizer splits *don't* into `do` and `n't`.\n")
+
+    services_of(app).ingestion.ingest_book(book)
+
+    assert "splits" in str(answer(app, "Why does the tokenizer make n't of don't?")["answer"])
+
+
 def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path) -> None:
     """A corrected letter must not cost the price of a book."""
     embedder = WordCountEmbedder()

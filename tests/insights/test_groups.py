@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, insert, select
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.ports import EmbeddingResult
-from ragbot.insights.groups import MOST_COMPARED, QuestionGrouper, QuestionSpace
+from ragbot.insights.groups import MOST_COMPARED, Floats, QuestionGrouper, QuestionSpace, word_vector
 from ragbot.providers.local_embedder import LocalEmbedder, similarity
 from ragbot.storage.asked_questions import asked_questions, question_groups
 from ragbot.storage.database import Database, make_sqlite_safe
@@ -154,6 +154,27 @@ def test_embedder_that_fails_leaves_questions_for_later(database: Database) -> N
     embedder.fails = False
 
     assert grouper.group_new() == 1
+
+
+def test_question_that_cannot_be_compared_leaves_the_others_grouped(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One reader must not end the grouping of every book."""
+
+    def word_vector_or_error(words: str, language: str) -> Floats:
+        if "hostile" in words:
+            raise IndexError("string index out of range")
+        return word_vector(words, language)
+
+    monkeypatch.setattr("ragbot.insights.groups.word_vector", word_vector_or_error)
+    add(database, "a hostile question", "What is a trait?", "a hostile question", "the trait")
+
+    grouped = QuestionGrouper(QuestionGroupStore(database), None).group_new()
+
+    found = groups(database)
+    assert grouped == 2
+    assert found["a hostile question"] is None
+    assert found["What is a trait?"] == found["the trait"] is not None
 
 
 def test_books_have_groups_of_their_own(database: Database) -> None:

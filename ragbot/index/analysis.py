@@ -31,7 +31,7 @@ def _ranges_of_marks() -> str:
 _MARKS = _ranges_of_marks()
 _RUN = rf"(?:[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+)"
 # A word with the signs that may join its parts: package.xml, wait_for_service, /opt/ros, C++, don't.
-_COMPOUND = re.compile(rf"{_RUN}(?:[._/:@'’\-]{_RUN}|_++{_RUN})*(?:\+\+|#)?")
+_COMPOUND = re.compile(rf"{_RUN}(?:[._/:@'\-]{_RUN}|_++{_RUN})*(?:\+\+|#)?")
 _ASCII_COMPOUND = re.compile(r"[A-Za-z0-9]++(?:[._/:@'\-][A-Za-z0-9]++|_++[A-Za-z0-9]++)*(?:\+\+|#)?")
 _SEPARATORS = re.compile(r"[._/:@\-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -46,7 +46,7 @@ _CLUSTER = re.compile(rf".[{_MARKS}]*+", re.DOTALL)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_APOSTROPHE_TAIL = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
+_APOSTROPHE_TAIL = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
 _LONGEST_TERM = 64
 
 # Operators of programs: punctuation in prose, terms in code.
@@ -122,6 +122,11 @@ def is_punctuation(sign: str, question: str) -> bool:
     if re.search(f"{quoted}|{beside}", question, re.IGNORECASE):
         return False
     return any(word not in _SCAFFOLD for word in re.findall(r"\w+", question.casefold()))
+
+
+def with_plain_apostrophes(text: str) -> str:
+    """Return a text with the apostrophe of typewriters, by which stemmers know elisions: l'archive, dell'utente."""
+    return text.replace("’", "'").replace("ʼ", "'")
 
 
 class Analyzer:
@@ -211,7 +216,7 @@ class Analyzer:
     def _prepared(self, text: str) -> str:
         if text.isascii():
             return text
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+        text = with_plain_apostrophes(_INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
         return _TURKISH_WORD.sub(_with_small_i, text) if self.language == "turkish" else text
 
     def _code_words(self, text: str) -> Iterator[str]:

@@ -340,7 +340,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
         weights[stem] = vocabulary.weight(stem)
         for other in _ALSO_WRITTEN.get(word, ()):
             weights.setdefault(analyzer.stem(other), vocabulary.weight(analyzer.stem(other)) / 2)
-    counts = dict.fromkeys(weights, 1.0)
+    counts = {term: 1.0 for stem in weights for term in (stem, *vocabulary.older_terms(stem))}
     return QueryTerms(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
 
 
@@ -364,12 +364,13 @@ def _with_context(query_terms: QueryTerms, context: str, vocabulary: Vocabulary)
     """Add the stems of the previous question that the question itself does not have."""
     if not context:
         return query_terms
+    said = _wording(context, vocabulary)
     before = {
         stem: weight * CONTEXT_WEIGHT
-        for stem, weight in _wording(context, vocabulary).weights.items()
+        for stem, weight in said.weights.items()
         if stem not in query_terms.weights
     }
-    counts = {**dict.fromkeys(before, CONTEXT_WEIGHT), **query_terms.counts}
+    counts = {**dict.fromkeys(said.counts, CONTEXT_WEIGHT), **query_terms.counts}
     return replace(query_terms, weights={**before, **query_terms.weights}, counts=counts)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, Hamming
 
-from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer
+from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer, with_plain_apostrophes
 
 # Shorter words are too similar to others to be corrected; long ones may have two errors.
 SHORTEST_CORRECTED = 4
@@ -36,12 +36,18 @@ class Vocabulary:
         self.analyzer = analyzer
         self._is_spelt_right = is_spelt_right
         self._chunks = max(chunks, 1)
-        self._words = words
-        # The commonest first, so that among equally similar words the more likely one is chosen.
-        self._spellings = sorted(words, key=lambda word: -words[word])
         self._by_stem: Counter[str] = Counter()
-        for word, count in words.items():
-            self._by_stem[analyzer.stem(word)] += count
+        self._older_terms: dict[str, set[str]] = {}
+        self._words: dict[str, int] = {}
+        for stored, count in words.items():
+            word = with_plain_apostrophes(stored)
+            stem = analyzer.stem(word)
+            self._by_stem[stem] += count
+            self._words[word] = self._words.get(word, 0) + count
+            if word != stored:
+                self._older_terms.setdefault(stem, set()).add(analyzer.stem(stored))
+        # The commonest first, so that among equally similar words the more likely one is chosen.
+        self._spellings = sorted(self._words, key=lambda word: -self._words[word])
 
     def knows(self, word: str) -> bool:
         """Return whether the edition has the word in any of its forms."""
@@ -51,6 +57,13 @@ class Vocabulary:
         """Return the inverse document frequency of a stem by BM25's formula; the maximum if it is unknown."""
         count = min(self._by_stem.get(stem, 0), self._chunks)
         return math.log(1 + (self._chunks - count + 0.5) / (count + 0.5))
+
+    def older_terms(self, stem: str) -> set[str]:
+        """Return the terms under which an edition of an older version holds a stem, too: l’archiv, d’archiv.
+
+        Those versions did not take typographic apostrophes for plain ones.
+        """
+        return self._older_terms.get(stem, set())
 
     def parts(self, word: str) -> tuple[str, ...]:
         """Return the two words of the edition that an unknown one is made of ("paydays"), or none."""

@@ -273,6 +273,25 @@ def test_unseen_characters_make_no_difference(unseen: str) -> None:
     assert ENGLISH.words(f"coope{unseen}ration") == ["cooperation"]
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "word"),
+    [
+        ("french", "l{}installation", "installation"),
+        ("french", "jusqu{}à l{}API", "jusqu'à l'API"),
+        ("italian", "dell{}utente", "utente"),
+        ("english", "O{}Reilly", "O'Reilly"),
+        ("english", "the reader{}s own", "reader"),
+        ("ukrainian", "п{}ять", "п'ять"),
+    ],
+)
+@pytest.mark.parametrize("apostrophe", ["'", "’", "ʼ"])
+def test_apostrophes_are_one_sign(language: str, text: str, word: str, apostrophe: str) -> None:
+    """Books are typeset with one, and keyboards type another."""
+    analyzer = Analyzer(language)
+
+    assert analyzer.terms(text.replace("{}", apostrophe)) == analyzer.terms(word)
+
+
 def test_ligatures_and_wide_letters_are_plain_ones() -> None:
     """PDFs are full of them."""
     assert ENGLISH.words("ﬁsh ＲＯＳ") == ["fish", "ros"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, Passage, SearchRequest
 from ragbot.core.errors import DatabaseUnavailable, EditionNotFound, SearchUnavailable
 from ragbot.core.ports import EmbeddingResult, PassageStore
+from ragbot.index.bm25 import query_vector
 from ragbot.index.indexer import index_chunks
 from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import CONTEXT_WEIGHT, Retrieval, Retriever
@@ -78,9 +80,14 @@ def retriever(store: PlainStore, first: MadeEdition) -> Retriever:
 
 
 def retriever_of(
-    store: PlainStore, edition: MadeEdition, embedder: WordCountEmbedder | None = None, **more: object
+    store: PlainStore,
+    edition: MadeEdition,
+    embedder: WordCountEmbedder | None = None,
+    *,
+    words: dict[str, int] | None = None,
+    **more: object,
 ) -> Retriever:
-    words = index_chunks([point.chunk for point in edition.points]).words
+    words = words or index_chunks([point.chunk for point in edition.points]).words
 
     def named(name: str, _book: str) -> EditionFacts:
         if name != edition.facts.name:
@@ -448,3 +455,53 @@ def test_sign_between_words_is_no_word_unless_it_is_asked_about(
     signs = [word for word in search(retriever, first, question).query_terms.unknown if not word.isalnum()]
 
     assert tuple(signs) == unknown
+
+
+# --- apostrophes -------------------------------------------------------------------------------
+
+FRENCH = """# Guide
+
+## Démarrage
+
+L'installation se fait avec le gestionnaire de paquets du système, en une seule commande.
+
+## Sauvegarde
+
+L'archive contient les fichiers de l'utilisateur, et la restauration se fait dans le même dossier.
+"""
+ABOUT_THE_ARCHIVE = ["Que contient l'archive ?", "Que contient l’archive ?", "archive"]
+
+
+def french_edition(folder: Path, apostrophe: str) -> MadeEdition:
+    (folder / "index.md").write_text(FRENCH.replace("'", apostrophe), encoding="utf-8")
+    return made_edition(folder, "guide")
+
+
+@pytest.mark.parametrize("question", ABOUT_THE_ARCHIVE)
+@pytest.mark.parametrize("apostrophe", ["'", "’"])
+def test_words_behind_an_apostrophe_are_found_however_it_is_written(
+    tmp_path: Path, apostrophe: str, question: str
+) -> None:
+    """In French and Italian every second noun stands behind one."""
+    guide = french_edition(tmp_path, apostrophe)
+
+    found = search(retriever_of(PlainStore(guide), guide), guide, question)
+
+    assert "archiv" in found.query_terms.weights
+    assert "L'archive" in found.passages[0].chunk.text.replace("’", "'")
+
+
+@pytest.mark.parametrize("question", ABOUT_THE_ARCHIVE)
+def test_edition_of_an_older_version_is_searched_by_its_own_terms(tmp_path: Path, question: str) -> None:
+    """It held "l’archive" as a word of its own, and is searched until the book is ingested again."""
+    guide = french_edition(tmp_path, "’")
+    older = replace(guide.points[-1], sparse=query_vector({"l’archiv": 1.0, "contient": 1.0}))
+    store = PlainStore(replace(guide, points=[*guide.points[:-1], older]))
+    retriever = retriever_of(store, guide, words={"l’archive": 1, "contient": 1})
+
+    alone = search(retriever, guide, question)
+    follow_up = search(retriever, guide, "Et les fichiers ?", context="archive")
+
+    assert "archiv" in alone.query_terms.weights
+    assert alone.passages[0].chunk == older.chunk
+    assert follow_up.query_terms.counts["l’archiv"] == CONTEXT_WEIGHT

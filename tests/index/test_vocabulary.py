@@ -126,3 +126,13 @@ def test_word_that_is_spelt_right_is_left_as_it_is() -> None:
 
     assert words.corrected("fuel") is None
     assert words.corrected("fulk") == "full"
+
+
+def test_words_of_an_older_version_are_known_by_their_plain_apostrophes() -> None:
+    """It stored typographic ones, and an edition stays until the book is ingested again."""
+    words = Vocabulary({"l’archive": 2, "archive": 1, "d’archives": 1}, 10, Analyzer("french"))
+
+    assert words.knows("archive")
+    assert words.weight("archiv") == pytest.approx(math.log(1 + (10 - 4 + 0.5) / (4 + 0.5)))
+    assert words.older_terms("archiv") == {"l’archiv", "d’archiv"}
+    assert words.older_terms("utilis") == set()

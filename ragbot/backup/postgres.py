@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,10 @@ LOCK_PATIENCE_S = 60
 # A drill that was killed leaves its database behind; an older one belongs to no run.
 _SCRATCH = re.compile(r"ragbot_scratch_([0-9]{10})_[0-9a-f]{8}")
 _LEFT_S = 24 * 3600
+
+# The lines before the first statement that makes something, and those of them that set a parameter.
+_HEAD = re.compile(rb"\s*$|--|\\restrict |SET |SELECT pg_catalog\.set_config\(")
+_SETTING = re.compile(rb"SET (\w+) = ")
 
 _MAJOR = re.compile(r"\(PostgreSQL\) ([0-9]+)")
 _HIDDEN = ("password", "sslpassword", "passfile")
@@ -81,6 +85,7 @@ class PostgresDatabase:
         with self._connected() as connection:
             schema = str(connection.scalar(text("SELECT current_schema()")))
             there = set(tables(connection))
+            settings = set(connection.scalars(text("SELECT name FROM pg_settings")))
         # Tables of later migrations must go too, or those migrations could not create them again.
         dropped = there & {*manifest.rows, *db.metadata.tables, REVISIONS}
         before = [
@@ -89,7 +94,7 @@ class PostgresDatabase:
             *(f"DROP TABLE IF EXISTS {name} CASCADE;" for name in _qualified(schema, sorted(dropped))),
         ]
         after = [_counted(name, manifest.rows[_bare(name)]) for name in _qualified(schema, manifest.rows)]
-        self._play(dump, before, after)
+        self._play(dump, before, after, settings)
         migrate_up(self.url)
 
     @contextmanager
@@ -145,8 +150,10 @@ class PostgresDatabase:
             )
         return version
 
-    def _play(self, dump: Path, before: Sequence[str], after: Sequence[str]) -> None:
-        """Run statements, then a dump, then statements, in one transaction."""
+    def _play(
+        self, dump: Path, before: Sequence[str], after: Sequence[str], settings: Collection[str]
+    ) -> None:
+        """Run statements, then a dump, then statements, in one transaction; `settings` the server knows."""
         psql = [
             self._program("psql"),
             "--no-psqlrc",
@@ -175,7 +182,7 @@ class PostgresDatabase:
                 try:
                     with suppress(BrokenPipeError):
                         player.stdin.write("\n".join([*before, ""]).encode())
-                        shutil.copyfileobj(reader.stdout, player.stdin)
+                        _copy_script(reader.stdout, player.stdin, settings)
                         if reader.wait():
                             # psql commits at the end of its input; without a client the server rolls back.
                             player.kill()
@@ -286,6 +293,20 @@ def _counted(name: str, rows: int) -> str:
     fault = f"table {_bare(name)} has not the {rows} rows of the manifest"
     counted = f"(SELECT count(*) FROM {name})"  # noqa: S608 - a name that was read as one
     return f"DO $count$ BEGIN IF {counted} <> {rows} THEN RAISE EXCEPTION '{fault}'; END IF; END $count$;"
+
+
+def _copy_script(script: IO[bytes], target: IO[bytes], settings: Collection[str]) -> None:
+    """Copy a dump's statements, without those of its head that set what is not among the settings.
+
+    Programs that are later than the server set parameters of their own version: 17's `transaction_timeout`.
+    """
+    for line in script:
+        setting = _SETTING.match(line)
+        if setting is None or setting[1].decode() in settings:
+            target.write(line)
+        if not _HEAD.match(line):
+            break
+    shutil.copyfileobj(script, target)
 
 
 def _complaint(said: IO[bytes]) -> str:

@@ -406,6 +406,27 @@ def test_programs_older_than_the_server_are_refused(
     assert "PG_BIN_DIR" in refused.stderr
 
 
+def test_programs_later_than_the_server_restore_what_they_dumped(
+    on_postgres: Callable[..., Service], tmp_path: Path
+) -> None:
+    """Their scripts begin with parameters of their own version, which the server does not know."""
+    programs = programs_that_tell(tmp_path / "programs")
+    later = programs / "pg_restore"
+    whole = later.read_text().rstrip()
+    added = "s/^SET lock_timeout = 0;/&\\nSET timeout_of_a_later_version = 0;/"
+    later.write_text(whole.replace("exec ", 'case "$*" in *=-*) ') + f" | sed '{added}';; *) exit 0;; esac\n")
+    service = on_postgres(programs)
+    service.flask("backup", "create")
+    before = service.rows(*KEPT_TABLES)
+    service.ask()
+
+    restored = service.flask("backup", "restore", "--yes")
+    drilled = service.flask("backup", "drill")
+
+    assert (restored.exit_code, drilled.exit_code) == (0, 0), restored.stderr + drilled.stderr
+    assert service.rows(*KEPT_TABLES) == before
+
+
 def test_missing_programs_are_one_sentence(on_postgres: Callable[..., Service], tmp_path: Path) -> None:
     """A slim image has none."""
     service = on_postgres(tmp_path / "nowhere")

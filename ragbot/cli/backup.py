@@ -24,6 +24,7 @@ from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
 from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
+from ragbot.cli.book import full_name
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.answers import Status
@@ -130,9 +131,9 @@ def restore(archive: str | None, *, yes: bool) -> None:
         f"Restored {name} of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{sum(manifest.rows.values())} rows in {len(manifest.rows)} tables."
     )
-    if settings.qdrant_url and manifest.edition:
-        services.ingestion.publish(manifest.edition)
-        click.echo(f"The index of {manifest.edition} is there.")
+    if settings.qdrant_url:
+        for facts in services.ingestion.index_published():
+            click.echo(f"The index of {full_name(facts)} is there.")
 
 
 @backup.command("drill")

@@ -62,9 +62,9 @@ def http_address(_context: click.Context, _option: click.Parameter, address: str
     return address
 
 
-def plain_slug(_context: click.Context, _option: click.Parameter, slug: str) -> str:
-    """Check that a book's slug can stand in addresses and file names."""
-    if not re.fullmatch(SLUG, slug):
+def plain_slug(_context: click.Context, _option: click.Parameter, slug: str | None) -> str | None:
+    """Check that a book's slug, if one is given, can stand in addresses and file names."""
+    if slug is not None and not re.fullmatch(SLUG, slug):
         raise click.BadParameter("must have lower-case letters, digits and hyphens, at most 60")
     return slug
 
@@ -221,7 +221,7 @@ def list_editions() -> None:
     for row in rows:
         facts = row.facts
         click.echo(
-            f"{'*' if row.published else ' '} {_full_name(facts):<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
+            f"{'*' if row.published else ' '} {full_name(facts):<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
             f"{row.pages} pages, {facts.sections} sections, {facts.chunks} chunks, "
             f"{facts.embedder or 'no vectors'}"
         )
@@ -248,17 +248,26 @@ def remove(edition: str, slug: str) -> None:
 
 @book.command("reindex")
 @click.argument("edition", required=False)
-@book_option
+@click.option(
+    "--book", "slug", callback=plain_slug, help="The book's slug; without it and EDITION all books."
+)
 @failing_in_one_sentence
-def reindex(edition: str | None, slug: str) -> None:
-    """Build the index of EDITION (else of the published one) again from the database; embeds nothing."""
+def reindex(edition: str | None, slug: str | None) -> None:
+    """Build the index of EDITION (else of the published ones) again from the database; embeds nothing."""
     services = current_services()
-    facts = services.editions.edition(edition, slug) if edition else services.published.known(slug)
-    services.ingestion.rebuild_index(facts)
-    click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
+    if edition:
+        found = [services.editions.edition(edition, slug or DEFAULT_BOOK)]
+    elif slug:
+        found = [services.published.known(slug)]
+    else:
+        found = [*services.published.books()] or [services.published.known()]
+    for facts in found:
+        services.ingestion.rebuild_index(facts)
+        click.echo(f"Rebuilt the index of {full_name(facts)}: {facts.chunks} chunks.")
 
 
-def _full_name(facts: EditionFacts) -> str:
+def full_name(facts: EditionFacts) -> str:
+    """Return an edition's name, behind that of its book where it is not the default one."""
     return facts.name if facts.book == DEFAULT_BOOK else f"{facts.book}:{facts.name}"
 
 

@@ -235,14 +235,26 @@ class IngestionPipeline:
 
         Raises EditionNotFound or SearchUnavailable.
         """
-        facts = self._editions.edition(name, book)
-        if not self._store.holds(facts):
-            self.build_index(facts)
         # The database decides, and comes last: if the store fails, readers keep the edition that they have.
-        self._store.publish(facts)
+        self._make_searchable(self._editions.edition(name, book))
         published = self._editions.publish(name, book)
         self._remove_oldest(book)
         return published
+
+    def index_published(self) -> list[EditionFacts]:
+        """Build the indexes of the published editions that have none; return these editions, one a book.
+
+        What is published stays so. Raises SearchUnavailable.
+        """
+        published = list(self._editions.published_of_each().values())
+        for facts in published:
+            self._make_searchable(facts)
+        return published
+
+    def _make_searchable(self, facts: EditionFacts) -> None:
+        if not self._store.holds(facts):
+            self.build_index(facts)
+        self._store.publish(facts)
 
     def _remove_oldest(self, book: str) -> None:
         if not self._keep_editions:

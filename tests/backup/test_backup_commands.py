@@ -17,6 +17,8 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.backup.conftest import OpenService, Service
 from tests.commands import failed_in_one_sentence
+from tests.conftest import THREE_CHAPTERS
+from tests.fakes.qdrant_server import QdrantServer
 
 NEWEST_REVISION = ScriptDirectory(str(PROJECT_ROOT / "migrations")).get_current_head()
 # Alembic keeps one of its own.
@@ -157,6 +159,41 @@ def test_folder_that_cannot_be_written_is_one_sentence(sqlite_service: Service, 
 
     assert failed_in_one_sentence(result)
     assert str(tmp_path / "file" / "below") in result.stderr
+
+
+def published(service: Service) -> list[tuple[str, str]]:
+    """Return the published edition of each book."""
+    with service.app.app_context():
+        return [(facts.book, facts.name) for facts in service.parts.editions.published_of_each().values()]
+
+
+@pytest.mark.parametrize("books", [["handbook-en", "handbook-de"], ["default", "handbook-en"]])
+def test_restore_builds_the_index_of_each_book_and_publishes_nothing(
+    migrated_database: Path, open_anywhere: OpenService, tmp_path: Path, books: list[str]
+) -> None:
+    """A book that was rolled back stays so, though another one has a later edition of the same name."""
+    url = f"sqlite:///{shutil.copy(migrated_database, tmp_path / 'ragbot.db')}"
+    with QdrantServer() as lost, QdrantServer() as empty:
+        service = open_anywhere(url, tmp_path, {"QDRANT_URL": lost.url})
+        with service.app.app_context():
+            for number, book in enumerate(books):
+                service.parts.ingestion.ingest_book(THREE_CHAPTERS, slug=book, edition="v1")
+                if number == 0:
+                    service.parts.ingestion.ingest_book(THREE_CHAPTERS, slug=book, edition="v2", title="Two")
+                    service.parts.ingestion.publish("v1", book)
+            service.parts.ingestion.ingest_book(THREE_CHAPTERS, slug=books[-1], edition="v2", title="Two")
+        service.flask("backup", "create")
+        service = open_anywhere(url, tmp_path, {"QDRANT_URL": empty.url})
+        before = published(service), service.rows("publications")
+
+        restored = service.flask("backup", "restore", "--yes")
+
+        names = ["v1" if books[0] == "default" else f"{books[0]}:v1", f"{books[-1]}:v2"]
+        assert restored.exit_code == 0, restored.stderr
+        assert lines(restored.stdout)[1:] == [f"The index of {name} is there." for name in names]
+        assert (published(service), service.rows("publications")) == before
+        aliases = {alias.alias_name for alias in empty.local.get_aliases().aliases}
+        assert len(aliases) == len(empty.local.get_collections().collections) == 2
 
 
 def test_everything_works_in_a_bucket_too(

@@ -241,6 +241,26 @@ def test_reindex_builds_the_published_edition_or_the_named_one(empty: OpenAPI, b
         assert (result.exit_code, result.stdout) == (0, "Rebuilt the index of first: 3 chunks.\n")
 
 
+def test_reindex_builds_each_book_unless_one_is_named(empty: OpenAPI, book: Path) -> None:
+    """What is lost with the volume is the index of all of them."""
+    for slug in ("handbook-en", "handbook-de"):
+        flask(empty, "book", "ingest", book, "--edition", "first", "--book", slug)
+
+    every, one = flask(empty, "book", "reindex"), flask(empty, "book", "reindex", "--book", "handbook-de")
+
+    english, german = (f"Rebuilt the index of handbook-{it}:first: 3 chunks.\n" for it in ("en", "de"))
+    assert (every.exit_code, every.stdout) == (0, english + german)
+    assert (one.exit_code, one.stdout) == (0, german)
+
+
+def test_reindex_without_a_book_says_that_there_is_none(empty: OpenAPI) -> None:
+    """It comes before the first ingestion."""
+    result = flask(empty, "book", "reindex")
+
+    assert failed_in_one_sentence(result)
+    assert "flask book ingest" in result.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -7,14 +7,20 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.domain import DEFAULT_BOOK, Chunk, EditionFacts, Vector
-from ragbot.core.errors import EditionInUse, EditionNotFound
+from ragbot.core.errors import EditionInUse
 from ragbot.storage.database import Database
+from ragbot.storage.edition_queries import (
+    row_named,
+    select_of_edition,
+    select_published,
+    select_published_of_each,
+    select_sections,
+)
 from ragbot.storage.edition_rows import (
     EditionDraft,
     StoredChunk,
@@ -91,25 +97,25 @@ class EditionStore:
     def published(self, book: str = DEFAULT_BOOK) -> EditionFacts | None:
         """Return the published edition of a book, or None before the first."""
         with self._database.reading() as connection:
-            row = connection.execute(_published(book)).first()
+            row = connection.execute(select_published(book)).first()
         return edition_facts(row) if row else None
 
     def published_of_each(self) -> dict[str, EditionFacts]:
         """Return the published edition of each book by its slug, the longest published book in front."""
         with self._database.reading() as connection:
-            rows = connection.execute(_published_of_each()).all()
+            rows = connection.execute(select_published_of_each()).all()
         return {row.book: edition_facts(row) for row in rows}
 
     def edition(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Return an edition by its name. Raises EditionNotFound."""
         with self._database.reading() as connection:
-            return edition_facts(_row_named(connection, name, book))
+            return edition_facts(row_named(connection, name, book))
 
     def editions(self, book: str | None = None) -> list[EditionSummary]:
         """Return the editions of a book, or of all, newest first."""
         query = select(editions).order_by(editions.c.id.desc())
         with self._database.reading() as connection:
-            published = {row.id: row for row in connection.execute(_published_of_each())}
+            published = {row.id: row for row in connection.execute(select_published_of_each())}
             rows = connection.execute(query.where(editions.c.book == book) if book else query).all()
         return [
             EditionSummary(
@@ -141,15 +147,17 @@ class EditionStore:
         """Return the ids of an edition's chunks."""
         with self._database.reading(no_time_limit=True) as connection:
             query = select(chunks.c.chunk_id).join(pages, pages.c.id == chunks.c.page_id)
-            return set(connection.scalars(_of_edition(facts, query)))
+            return set(connection.scalars(select_of_edition(facts, query)))
 
     def pages(self, facts: EditionFacts) -> list[PageFacts]:
         """Return an edition's pages in the order of the book."""
         with self._database.reading() as connection:
-            rows = connection.execute(_of_edition(facts, select(pages)).order_by(pages.c.position)).all()
+            rows = connection.execute(
+                select_of_edition(facts, select(pages)).order_by(pages.c.position)
+            ).all()
             query = select(sections.c.page_id, sections.c.start, sections.c.anchor)
             query = query.join(pages, pages.c.id == sections.c.page_id)
-            anchored = connection.execute(_of_edition(facts, query)).all()
+            anchored = connection.execute(select_of_edition(facts, query)).all()
         anchors: dict[int, list[tuple[int, str]]] = {}
         for page_id, start, anchor in anchored:
             anchors.setdefault(page_id, []).append((start, anchor))
@@ -160,7 +168,7 @@ class EditionStore:
 
     def outline(self, facts: EditionFacts) -> list[PageRecord]:
         """Return an edition's pages in the order of the book, without their sources."""
-        query = _of_edition(facts, select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts))
+        query = select_of_edition(facts, select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts))
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(pages.c.position)).all()
         return [PageRecord(row.path, row.title, row.address, tuple(row.parts)) for row in rows]
@@ -169,7 +177,7 @@ class EditionStore:
         """Return the first `each` chunks of each of these pages, page after page in the order given."""
         found: list[Chunk] = []
         for path in paths:
-            page_query = _of_edition(facts, select(pages)).where(pages.c.path == path)
+            page_query = select_of_edition(facts, select(pages)).where(pages.c.path == path)
             with self._database.reading() as connection:
                 page = connection.execute(page_query).first()
                 if page is None:
@@ -177,13 +185,13 @@ class EditionStore:
                 rows = connection.execute(
                     select(chunks).where(chunks.c.page_id == page.id).order_by(chunks.c.position).limit(each)
                 ).all()
-                inner = connection.execute(_sections_of(page.id)).all()
+                inner = connection.execute(select_sections(page.id)).all()
             found += [chunk_of(page, row, inner) for row in rows]
         return found
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
         """Return the source of one page of an edition; empty where there is no such page."""
-        query = _of_edition(facts, select(pages.c.source)).where(pages.c.path == path)
+        query = select_of_edition(facts, select(pages.c.source)).where(pages.c.path == path)
         with self._database.reading() as connection:
             return connection.execute(query).scalar() or ""
 
@@ -191,7 +199,7 @@ class EditionStore:
         """Return an edition's sections in the order of the book, each with its own text."""
         text = func.substr(pages.c.source, sections.c.start + 1, sections.c.end - sections.c.start)
         query = select(pages.c.path, sections.c.heading_path, text.label("text"))
-        query = _of_edition(facts, query.join(pages, pages.c.id == sections.c.page_id))
+        query = select_of_edition(facts, query.join(pages, pages.c.id == sections.c.page_id))
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(pages.c.position, sections.c.position)).all()
         return [SectionText(row.path, tuple(row.heading_path), row.text) for row in rows]
@@ -294,17 +302,17 @@ class EditionStore:
                 )
             edition_id = insert_edition(connection, draft, name, content_sha)
             insert_pages(connection, draft, edition_id)
-            return edition_facts(_row_named(connection, name, draft.slug))
+            return edition_facts(row_named(connection, name, draft.slug))
 
     def publish(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Publish an edition. Raises EditionNotFound."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
-            row = _row_named(connection, name, book)
-            current = connection.execute(_published(book)).first()
+            row = row_named(connection, name, book)
+            current = connection.execute(select_published(book)).first()
             if current is None or current.id != row.id:
                 connection.execute(insert(publications).values(edition_id=row.id, published_at=now))
-            return edition_facts(connection.execute(_published(book)).one())
+            return edition_facts(connection.execute(select_published(book)).one())
 
     def remove(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Delete an edition, its rows and the vectors that no other edition uses.
@@ -312,8 +320,8 @@ class EditionStore:
         Raises EditionNotFound, or EditionInUse for the published one.
         """
         with self._database.writing(no_time_limit=True) as connection:
-            row = _row_named(connection, name, book)
-            current = connection.execute(_published(book)).first()
+            row = row_named(connection, name, book)
+            current = connection.execute(select_published(book)).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
             # Vectors without an edition stay: they may belong to a book that is being ingested.
@@ -334,7 +342,7 @@ class EditionStore:
         embedder.
         """
         with self._database.reading(no_time_limit=True) as connection:
-            query = _of_edition(facts, select(pages.c.id)).order_by(pages.c.position)
+            query = select_of_edition(facts, select(pages.c.id)).order_by(pages.c.position)
             page_ids = list(connection.scalars(query))
         for page_id in page_ids:
             query = (
@@ -350,45 +358,7 @@ class EditionStore:
             with self._database.reading(no_time_limit=True) as connection:
                 page = connection.execute(select(pages).where(pages.c.id == page_id)).first()
                 rows = connection.execute(query).all()
-                inner = connection.execute(_sections_of(page_id)).all()
+                inner = connection.execute(select_sections(page_id)).all()
             # (Its edition may be removed meanwhile.)
             if page is not None:
                 yield from (stored_chunk(page, row, inner) for row in rows)
-
-
-def _of_edition(facts: EditionFacts, query: Select[Any]) -> Select[Any]:
-    """Keep, of a query of pages and what is on them, the rows of one edition."""
-    return query.join(editions, editions.c.id == pages.c.edition_id).where(editions.c.key == facts.key)
-
-
-def _sections_of(page_id: int) -> Select[Any]:
-    """Select the sections of a page in order."""
-    return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
-
-
-_PUBLISHED = select(editions, publications.c.published_at).join(
-    publications, publications.c.edition_id == editions.c.id
-)
-
-
-def _published(book: str) -> Select[Any]:
-    return _PUBLISHED.where(editions.c.book == book).order_by(publications.c.id.desc()).limit(1)
-
-
-def _published_of_each() -> Select[Any]:
-    of_book = (
-        select(func.max(publications.c.id).label("last"), func.min(publications.c.id).label("first"))
-        .join(editions, editions.c.id == publications.c.edition_id)
-        .group_by(editions.c.book)
-        .subquery()
-    )
-    return _PUBLISHED.join(of_book, of_book.c.last == publications.c.id).order_by(of_book.c.first)
-
-
-def _row_named(connection: Connection, name: str, book: str) -> Row[Any]:
-    named = (editions.c.name == name) & (editions.c.book == book)
-    row = connection.execute(select(editions).where(named)).first()
-    if row is None:
-        of_book = "" if book == DEFAULT_BOOK else f" of the book {book!r}"
-        raise EditionNotFound(f"There is no edition{of_book} called {name!r}.")
-    return row

@@ -1,0 +1,52 @@
+"""Build the statements that more than one function on editions executes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from ragbot.core.domain import DEFAULT_BOOK, EditionFacts
+from ragbot.core.errors import EditionNotFound
+from ragbot.storage.edition_rows import editions, pages, publications, sections
+
+
+def select_of_edition(facts: EditionFacts, query: Select[Any]) -> Select[Any]:
+    """Keep, of a query of pages and what is on them, the rows of one edition."""
+    return query.join(editions, editions.c.id == pages.c.edition_id).where(editions.c.key == facts.key)
+
+
+def select_sections(page_id: int) -> Select[Any]:
+    """Select the sections of a page in order."""
+    return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
+
+
+_PUBLISHED = select(editions, publications.c.published_at).join(
+    publications, publications.c.edition_id == editions.c.id
+)
+
+
+def select_published(book: str) -> Select[Any]:
+    """Select the published edition of a book."""
+    return _PUBLISHED.where(editions.c.book == book).order_by(publications.c.id.desc()).limit(1)
+
+
+def select_published_of_each() -> Select[Any]:
+    """Select the published edition of each book, the longest published book in front."""
+    of_book = (
+        select(func.max(publications.c.id).label("last"), func.min(publications.c.id).label("first"))
+        .join(editions, editions.c.id == publications.c.edition_id)
+        .group_by(editions.c.book)
+        .subquery()
+    )
+    return _PUBLISHED.join(of_book, of_book.c.last == publications.c.id).order_by(of_book.c.first)
+
+
+def row_named(connection: Connection, name: str, book: str) -> Row[Any]:
+    """Return the row of an edition. Raises EditionNotFound."""
+    named = (editions.c.name == name) & (editions.c.book == book)
+    row = connection.execute(select(editions).where(named)).first()
+    if row is None:
+        of_book = "" if book == DEFAULT_BOOK else f" of the book {book!r}"
+        raise EditionNotFound(f"There is no edition{of_book} called {name!r}.")
+    return row

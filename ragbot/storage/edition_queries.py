@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Delete, Row, Select, delete, func, select
 
 from ragbot.core.domain import DEFAULT_BOOK, EditionFacts
 from ragbot.core.errors import EditionNotFound
-from ragbot.storage.edition_rows import editions, pages, publications, sections
+from ragbot.storage.edition_rows import chunks, editions, pages, publications, sections, vectors
 
 
 def select_of_edition(facts: EditionFacts, query: Select[Any]) -> Select[Any]:
@@ -40,6 +40,20 @@ def select_published_of_each() -> Select[Any]:
         .subquery()
     )
     return _PUBLISHED.join(of_book, of_book.c.last == publications.c.id).order_by(of_book.c.first)
+
+
+def delete_unshared_vectors(edition_id: int) -> Delete:
+    """Delete the vectors that this edition alone uses.
+
+    Those without an edition stay: they may belong to a book that is being ingested.
+    """
+    shas = select(chunks.c.search_sha).join(pages, pages.c.id == chunks.c.page_id)
+    of_others = shas.where(chunks.c.search_sha == vectors.c.search_sha, pages.c.edition_id != edition_id)
+    return delete(vectors).where(
+        vectors.c.search_sha.in_(shas.where(pages.c.edition_id == edition_id)),
+        # With NOT IN, PostgreSQL goes through the chunks of all other editions for each vector.
+        ~of_others.correlate(vectors).exists(),
+    )
 
 
 def row_named(connection: Connection, name: str, book: str) -> Row[Any]:

@@ -15,6 +15,7 @@ from ragbot.core.domain import DEFAULT_BOOK, Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse
 from ragbot.storage.database import Database
 from ragbot.storage.edition_queries import (
+    delete_unshared_vectors,
     row_named,
     select_of_edition,
     select_published,
@@ -324,14 +325,7 @@ class EditionStore:
             current = connection.execute(select_published(book)).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
-            # Vectors without an edition stay: they may belong to a book that is being ingested.
-            shas = select(chunks.c.search_sha).join(pages, pages.c.id == chunks.c.page_id)
-            connection.execute(
-                delete(vectors).where(
-                    vectors.c.search_sha.in_(shas.where(pages.c.edition_id == row.id)),
-                    vectors.c.search_sha.not_in(shas.where(pages.c.edition_id != row.id)),
-                )
-            )
+            connection.execute(delete_unshared_vectors(row.id))
             connection.execute(delete(editions).where(editions.c.id == row.id))
         return edition_facts(row)
 

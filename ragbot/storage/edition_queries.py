@@ -21,7 +21,10 @@ def select_sections(page_id: int) -> Select[Any]:
     return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
-_PUBLISHED = select(editions, publications.c.published_at).join(
+# All but the vocabulary: it is tens of kilobytes, and each worker reads the published editions once a second.
+EDITION_FACTS = tuple(column for column in editions.c if column.name != "vocabulary")
+
+_PUBLISHED = select(*EDITION_FACTS, publications.c.published_at).join(
     publications, publications.c.edition_id == editions.c.id
 )
 
@@ -59,7 +62,7 @@ def delete_unshared_vectors(edition_id: int) -> Delete:
 def row_named(connection: Connection, name: str, book: str) -> Row[Any]:
     """Return the row of an edition. Raises EditionNotFound."""
     named = (editions.c.name == name) & (editions.c.book == book)
-    row = connection.execute(select(editions).where(named)).first()
+    row = connection.execute(select(*EDITION_FACTS).where(named)).first()
     if row is None:
         of_book = "" if book == DEFAULT_BOOK else f" of the book {book!r}"
         raise EditionNotFound(f"There is no edition{of_book} called {name!r}.")

@@ -15,6 +15,7 @@ from ragbot.core.domain import DEFAULT_BOOK, Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse
 from ragbot.storage.database import Database
 from ragbot.storage.edition_queries import (
+    EDITION_FACTS,
     delete_unshared_vectors,
     row_named,
     select_of_edition,
@@ -114,7 +115,7 @@ class EditionStore:
 
     def editions(self, book: str | None = None) -> list[EditionSummary]:
         """Return the editions of a book, or of all, newest first."""
-        query = select(editions).order_by(editions.c.id.desc())
+        query = select(*EDITION_FACTS).order_by(editions.c.id.desc())
         with self._database.reading() as connection:
             published = {row.id: row for row in connection.execute(select_published_of_each())}
             rows = connection.execute(query.where(editions.c.book == book) if book else query).all()
@@ -292,7 +293,7 @@ class EditionStore:
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
         named = (editions.c.name == name) & (editions.c.book == draft.slug)
         with self._database.writing(no_time_limit=True) as connection:
-            row = connection.execute(select(editions).where(named)).first()
+            row = connection.execute(select(*EDITION_FACTS).where(named)).first()
             if row and row.content_sha == content_sha:
                 return edition_facts(row)
             if row:

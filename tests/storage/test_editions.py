@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
@@ -339,6 +339,27 @@ def test_published_twice_keeps_its_time(editions: EditionStore, engine: Engine, 
     assert first.published_at == again.published_at
     assert first.published_at.utcoffset().total_seconds() == 0
     assert rows(engine)["publications"] == 1
+
+
+def test_vocabulary_is_read_by_who_asks_for_it_alone(
+    editions: EditionStore, engine: Engine, book: Book
+) -> None:
+    """Each worker asks once a second which editions are published, and the vocabularies fill megabytes."""
+    read: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: read.append(given[2]))
+    facts = editions.add_edition(draft_of(book))
+    editions.publish("first")
+    editions.add_edition(draft_of(book))
+    editions.edition("first")
+    editions.editions()
+    editions.published()
+    editions.published_of_each()
+
+    selects = [statement for statement in read if statement.startswith("SELECT")]
+
+    assert len(selects) > 6
+    assert [statement for statement in selects if "vocabulary" in statement] == []
+    assert editions.vocabulary(facts)["cheddar"] > 0
 
 
 # --- vectors -----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Row, Select, delete, func, select
+from sqlalchemy import Connection, Delete, Row, Select, Update, delete, func, select, update
 
 from ragbot.core.domain import DEFAULT_BOOK, EditionFacts
 from ragbot.core.errors import EditionNotFound
@@ -43,6 +43,24 @@ def select_published_of_each() -> Select[Any]:
         .subquery()
     )
     return _PUBLISHED.join(of_book, of_book.c.last == publications.c.id).order_by(of_book.c.first)
+
+
+def hand_on_first_publication(book: str, *, removed_id: int, heir_id: int) -> Update:
+    """Give a book's first publication to another edition before the one that it is of is removed.
+
+    It tells since when the book is published, and so which book of several is the default.
+    """
+    first = (
+        select(func.min(publications.c.id))
+        .join(editions, editions.c.id == publications.c.edition_id)
+        .where(editions.c.book == book)
+        .scalar_subquery()
+    )
+    return (
+        update(publications)
+        .where(publications.c.id == first, publications.c.edition_id == removed_id)
+        .values(edition_id=heir_id)
+    )
 
 
 def delete_unshared_vectors(edition_id: int) -> Delete:

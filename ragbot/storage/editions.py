@@ -17,6 +17,7 @@ from ragbot.storage.database import Database
 from ragbot.storage.edition_queries import (
     EDITION_FACTS,
     delete_unshared_vectors,
+    hand_on_first_publication,
     row_named,
     select_of_edition,
     select_published,
@@ -326,6 +327,8 @@ class EditionStore:
             current = connection.execute(select_published(book)).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
+            if current:
+                connection.execute(hand_on_first_publication(book, removed_id=row.id, heir_id=current.id))
             connection.execute(delete_unshared_vectors(row.id))
             connection.execute(delete(editions).where(editions.c.id == row.id))
         return edition_facts(row)

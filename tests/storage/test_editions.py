@@ -433,15 +433,31 @@ def test_removed_edition_leaves_no_row_behind(editions: EditionStore, engine: En
 def test_edition_that_was_published_once_can_be_removed(
     editions: EditionStore, engine: Engine, book: Book
 ) -> None:
-    """Its publications are history that goes with it."""
-    for name in ("first", "second"):
+    """Its publications are history that goes with it, but for the book's first one."""
+    for name in ("first", "second", "third"):
         editions.add_edition(draft_of(book, name))
-        editions.publish(name)
+        published = editions.publish(name)
 
     editions.remove("first")
+    editions.remove("second")
 
-    assert editions.published().name == "second"
-    assert rows(engine)["publications"] == 1
+    assert editions.published() == published
+    assert editions.once_published() == ["third"]
+    assert rows(engine)["publications"] == 2
+
+
+def test_book_that_was_published_first_stays_the_first(editions: EditionStore, book: Book) -> None:
+    """Without a book called default it is the default one, however often it changes."""
+    for slug, names in (("first", ["v1"]), ("second", ["v1"]), ("first", ["v2", "v3", "v4"])):
+        for name in names:
+            editions.add_edition(replace(draft_of(book, name), slug=slug))
+            editions.publish(name, slug)
+
+    for name in ("v1", "v3", "v2"):
+        editions.remove(name, "first")
+
+    assert list(editions.published_of_each()) == ["first", "second"]
+    assert editions.published("first").name == "v4"
 
 
 def test_published_edition_is_not_removed(editions: EditionStore, book: Book) -> None:

@@ -35,6 +35,9 @@ _LEFT_S = 24 * 3600
 _HEAD = re.compile(rb"\s*$|--|\\restrict |SET |SELECT pg_catalog\.set_config\(")
 _SETTING = re.compile(rb"SET (\w+) = ")
 
+# The line of `pg_restore --list` on a table that every dump has.
+_LISTED_SCHEMA = re.compile(rf"^\d+; \d+ \d+ TABLE (.+) {REVISIONS} ", re.MULTILINE)
+
 _MAJOR = re.compile(r"\(PostgreSQL\) ([0-9]+)")
 _HIDDEN = ("password", "sslpassword", "passfile")
 
@@ -82,15 +85,19 @@ class PostgresDatabase:
 
     def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
         """Replace the tables in one transaction that also counts the rows; a fault changes nothing."""
+        schema = self._schema_of(dump)
         with self._connected() as connection:
-            schema = str(connection.scalar(text("SELECT current_schema()")))
             there = set(tables(connection))
+            schemas = set(connection.scalars(text("SELECT nspname FROM pg_namespace")))
             settings = set(connection.scalars(text("SELECT name FROM pg_settings")))
         # Tables of later migrations must go too, or those migrations could not create them again.
         dropped = there & {*manifest.rows, *db.metadata.tables, REVISIONS}
         before = [
             "SET client_min_messages = warning;",
             f"SET lock_timeout = '{LOCK_PATIENCE_S}s';",
+            # (Who may not create a schema may still restore into one that is there.)
+            *([] if schema in schemas else [f"CREATE SCHEMA {_quoted(schema)};"]),
+            _expected_schema(schema),
             *(f"DROP TABLE IF EXISTS {name} CASCADE;" for name in _qualified(schema, sorted(dropped))),
         ]
         after = [_counted(name, manifest.rows[_bare(name)]) for name in _qualified(schema, manifest.rows)]
@@ -105,6 +112,7 @@ class PostgresDatabase:
                 found = _SCRATCH.fullmatch(left)
                 if found and time.time() - int(found[1]) > _LEFT_S:
                     connection.execute(text(f"DROP DATABASE IF EXISTS {left} WITH (FORCE)"))
+            schema = connection.scalar(text("SELECT current_schema()"))
             try:
                 connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
             except DBAPIError as error:
@@ -113,8 +121,14 @@ class PostgresDatabase:
                     "Give the role of DATABASE_URL the right CREATEDB."
                 ) from error
         try:
-            url = self._url.set(database=name).render_as_string(hide_password=False)
-            yield PostgresDatabase(url, self._programs, is_direct=self._is_direct)
+            url = self._url.set(database=name)
+            if schema not in (None, "public"):
+                # It may be a setting of the live database, which this one does not have.
+                given = _given(url).get("options", "")
+                path = f"-csearch_path={_quoted(schema)}".replace(" ", r"\ ")
+                url = url.update_query_dict({"options": f"{given} {path}".lstrip()})
+            shown = url.render_as_string(hide_password=False)
+            yield PostgresDatabase(shown, self._programs, is_direct=self._is_direct)
         finally:
             with suppress(BackupError), self._connected(autocommit=True) as connection:
                 connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
@@ -132,6 +146,18 @@ class PostgresDatabase:
             *(f"--table={name}" for name in names),
             *(f"--exclude-table-data={name}" for name in NOT_BACKED_UP),
         ]
+
+    def _schema_of(self, dump: Path) -> str:
+        """Return the schema of the tables in a dump, which does not create it."""
+        listed = subprocess.run(  # noqa: S603
+            [self._program("pg_restore"), "--list", str(dump)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_LANGUAGE,
+        ).stdout
+        found = _LISTED_SCHEMA.search(listed)
+        return found[1] if found else "public"
 
     def _version_at_least_of(self, connection: Connection) -> str:
         """Return the server's version. Raises BackupError if the programs are older than it."""
@@ -280,12 +306,29 @@ def _given(url: URL) -> dict[str, object]:
     return dict(given)
 
 
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
 def _qualified(schema: str, names: Iterable[str]) -> list[str]:
-    return [f'"{schema}"."{name}"' for name in names]
+    return [f"{_quoted(schema)}.{_quoted(name)}" for name in names]
 
 
 def _bare(qualified: str) -> str:
     return qualified.rpartition('."')[2].removesuffix('"')
+
+
+def _expected_schema(schema: str) -> str:
+    """Return a statement that fails unless the service finds its tables in a schema."""
+    literal = schema.replace("'", "''")
+    fault = (
+        f"the backup is of the schema {literal}, and DATABASE_URL leads to another one; "
+        f"add ?options=-csearch_path={literal} to it"
+    )
+    return (
+        f"DO $schema$ BEGIN IF current_schema() IS DISTINCT FROM '{literal}' THEN "
+        f"RAISE EXCEPTION USING MESSAGE = '{fault}'; END IF; END $schema$;"
+    )
 
 
 def _counted(name: str, rows: int) -> str:

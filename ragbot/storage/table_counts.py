@@ -19,7 +19,7 @@ NOT_BACKED_UP = ("cache_entries", "quota_counts", "shared_states")
 _OF_EXTENSIONS = (
     "SELECT c.relname FROM pg_class c JOIN pg_depend d ON d.objid = c.oid "
     "AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' "
-    "WHERE c.relnamespace = current_schema()::regnamespace"
+    "WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 )
 
 

@@ -23,6 +23,7 @@ from tests.backup.conftest import (
     OpenService,
     Service,
     close,
+    fill,
     postgres_programs,
 )
 from tests.commands import failed_in_one_sentence
@@ -467,3 +468,62 @@ def test_database_that_is_unavailable_is_one_sentence(open_anywhere: OpenService
     assert failed.exit_code == 1
     assert "Error: The database cannot be used: " in failed.stderr
     assert "hunter2" not in failed.stderr
+
+
+# --- a schema of the service's own -------------------------------------------------------------
+
+
+@pytest.fixture
+def in_schema(
+    make_postgres_database: Callable[..., str], open_anywhere: OpenService, tmp_path: Path
+) -> Callable[..., Service]:
+    """Open a service on an empty PostgreSQL database of its own, with the tables in a schema."""
+
+    def make(schema: str, *, by_address: bool = True) -> Service:
+        url = make_url(make_postgres_database())
+        if by_address:
+            path = f'-csearch_path="{schema}"'.replace(" ", r"\ ")
+            url = url.update_query_dict({"options": f"-clock_timeout=9s {path}"})
+        else:
+            service = open_anywhere(url.render_as_string(hide_password=False), tmp_path)
+            service.execute(f'ALTER DATABASE {url.database} SET search_path TO "{schema}"')
+            close(service)
+        return open_anywhere(url.render_as_string(hide_password=False), tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize("schema", ["ragbot", "Ragbot's books"])
+@pytest.mark.parametrize("by_address", [True, False])
+def test_schema_of_its_own_is_drilled_and_restored(
+    in_schema: Callable[..., Service], schema: str, by_address: bool
+) -> None:
+    """The guide advises one, and no dump creates it."""
+    service, other = (in_schema(schema, by_address=by_address) for _ in range(2))
+    service.execute(f'CREATE SCHEMA "{schema}"')
+    service.flask("db", "upgrade")
+    fill(service)
+    made = service.flask("backup", "create")
+    assert made.exit_code == 0, made.stderr
+
+    drilled = service.flask("backup", "drill")
+    restored = other.flask("backup", "restore")
+
+    assert (drilled.exit_code, restored.exit_code) == (0, 0), drilled.stderr + restored.stderr
+    assert other.rows(*KEPT_TABLES) == service.rows(*KEPT_TABLES)
+    assert other.flask("backup", "restore", "--yes").exit_code == 0
+    assert other.ask() == "answered"
+
+
+def test_address_that_leads_to_another_schema_is_one_sentence(
+    on_postgres: Callable[..., Service], in_schema: Callable[..., Service]
+) -> None:
+    """The tables would be where the service does not look for them."""
+    on_postgres(postgres_programs()).flask("backup", "create")
+    other = in_schema("ragbot")
+
+    refused = other.flask("backup", "restore")
+
+    assert failed_in_one_sentence(refused)
+    assert "of the schema public" in refused.stderr
+    assert "search_path=public" in refused.stderr

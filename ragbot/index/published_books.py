@@ -42,12 +42,15 @@ class PublishedBooks:
         """Return the book that a question is for: the named one, that of the reader's page, or the default.
 
         That of a page is the one with the longest site address that the page's begins with. The default is
-        the book `default`; without one, the book that was published first. Raises BookNotFound.
+        the book `default`; without one, the book that was published first. Raises BookNotFound, or
+        DatabaseUnavailable for a book that is not known while the database cannot be asked for it.
         """
         try:
             books = self._listed()
         except DatabaseUnavailable:
             books = self._known or {}
+            if book is not None and book not in books and book != DEFAULT_BOOK:
+                raise
         if book is not None:
             if book not in books and book != DEFAULT_BOOK:
                 raise BookNotFound(f"There is no book called {book!r}.")

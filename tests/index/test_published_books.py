@@ -125,6 +125,23 @@ def test_known_books_are_chosen_while_the_database_is_away() -> None:
     assert books.current("de").book == "de"
 
 
+def test_book_is_not_said_to_be_missing_while_the_database_is_away() -> None:
+    """Who is told that it does not exist does not try again."""
+    database, clock = Database(facts("en")), Clock()
+    database.is_down = True
+    books = books_of(database, clock)
+
+    with pytest.raises(DatabaseUnavailable):
+        books.choose("en", None)
+    database.is_down = False
+    assert books.choose("en", None) == "en"
+    database.is_down = True
+    clock.seconds += POLL_S
+    with pytest.raises(DatabaseUnavailable):
+        books.choose("de", None)
+    assert books.choose(None, None) == "en"
+
+
 def test_each_book_is_served_by_its_own_edition() -> None:
     """Readers of one book must never get the words of another."""
     books = books_of(Database(facts("en"), facts("de")))

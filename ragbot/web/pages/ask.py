@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from ragbot.config import Settings
 from ragbot.core.answers import Answer, Question
 from ragbot.core.domain import DEFAULT_BOOK, EditionFacts
-from ragbot.core.errors import BookNotFound, RagbotError
+from ragbot.core.errors import BookNotFound, DatabaseUnavailable, RagbotError
 from ragbot.core.languages import language_tag
 from ragbot.services import Services, current_services
 from ragbot.version import __version__
@@ -59,6 +59,7 @@ def answer() -> Response:
 
 
 @ask_page.errorhandler(BookNotFound)
+@ask_page.errorhandler(DatabaseUnavailable)
 @ask_form.errorhandler(RagbotError)
 @ask_form.errorhandler(HTTPException)
 def _tell(error: RagbotError | HTTPException) -> Response:

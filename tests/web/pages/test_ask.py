@@ -223,3 +223,13 @@ def test_page_can_be_switched_off(make_app: AppMaker) -> None:
     client = make_app({"PUBLIC_ASK_PAGE": False}).test_client()
 
     assert [client.get("/ask").status_code, asked(client).status_code] == [404, 404]
+
+
+def test_page_of_a_named_book_says_that_the_database_is_away(make_app: AppMaker, unmigrated_url: str) -> None:
+    """It must not say that there is no such book."""
+    reply = make_app({"DATABASE_URL": unmigrated_url}).test_client().get("/ask?book=handbook-de")
+
+    page = parsed(reply)
+    assert reply.status_code == 503
+    assert "Retry-After" in reply.headers
+    assert "handbook-de" not in page.css_first("#ragbot-page").text()

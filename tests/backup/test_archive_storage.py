@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import secrets
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.response import StreamingBody
 from moto.s3.models import s3_backends
 
 from ragbot.backup.archive_storage import BackupStorage, new_archive_name
@@ -215,6 +217,27 @@ def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(BackupError, match=r"pip install -r requirements-s3\.txt"):
         open_storage("s3://books/kept")
+
+
+def test_disk_that_is_full_is_not_the_buckets_fault(in_s3: S3Storage) -> None:
+    """An archive is unpacked while it is read, and the operator would look at the wrong end."""
+    name = put(in_s3, b"Alice")
+
+    with pytest.raises(OSError, match="No space left"), in_s3.open(name):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_stream_that_breaks_off_is_one_sentence(in_s3: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the address, whatever the library raises."""
+    name = put(in_s3, b"Alice")
+    monkeypatch.setattr(StreamingBody, "read", broken)
+
+    with pytest.raises(BackupError, match=f"{in_s3.address} cannot be read: "), in_s3.open(name) as stream:
+        stream.read()
+
+
+def broken(_body: StreamingBody, _size: int | None = None) -> bytes:
+    raise ConnectionResetError
 
 
 @pytest.mark.parametrize("address", ["ftp://books", "s3://", "s3:///kept"])

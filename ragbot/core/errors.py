@@ -99,6 +99,10 @@ class SearchUnavailable(RagbotError):
     example_detail = "The index cannot be searched now."
 
 
+class IndexMissing(SearchUnavailable):
+    """Report that a server that answers has no index of the edition: other editions can be searched."""
+
+
 class DatabaseUnavailable(RagbotError):
     """Report that the database cannot be reached, or gives no lock or connection in time.
 

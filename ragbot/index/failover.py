@@ -10,7 +10,7 @@ import structlog
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
-from ragbot.core.errors import CircuitOpen, SearchUnavailable
+from ragbot.core.errors import CircuitOpen, IndexMissing, SearchUnavailable
 from ragbot.core.ports import PassageStore
 
 log = structlog.get_logger(__name__)
@@ -19,10 +19,10 @@ Result = TypeVar("Result")
 
 
 class FailoverStore:
-    """Search on the server, or in the embedded index if the server fails. All other calls go to the server.
+    """Search on the server, or in the embedded index if the server fails or has no index of the edition.
 
-    The embedded index is built from the database on first use, if the edition has at most `most_chunks`: each
-    worker needs the memory for it. Both find the same passages.
+    All other calls go to the server. The embedded index is built from the database on first use, if the
+    edition has at most `most_chunks`: each worker needs the memory for it. Both find the same passages.
     """
 
     def __init__(
@@ -74,6 +74,12 @@ class FailoverStore:
             return self._stood_in(edition, of_embedded, failure, error)
         try:
             given = of_server()
+        except IndexMissing as error:
+            # The server is well: whoever asks for this edition must not take it from the readers of others.
+            visit.succeeded()
+            remedy = f"flask book reindex {edition.name} --book {edition.book}"
+            log.warning("index_missing", book=edition.book, edition=edition.name, remedy=remedy)
+            return self._stood_in(edition, of_embedded, error, error.__cause__)
         except SearchUnavailable as error:
             visit.failed()
             log.warning("qdrant_failed_over", cause=type(error.__cause__).__name__)

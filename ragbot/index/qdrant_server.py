@@ -21,7 +21,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, IndexPoint, Passage, SearchRequest
-from ragbot.core.errors import RagbotError, SearchUnavailable
+from ragbot.core.errors import IndexMissing, RagbotError, SearchUnavailable
 from ragbot.index import point_payload as payload
 from ragbot.index.rank_fusion import ASKED_POINTS, fused_ranks
 
@@ -144,7 +144,10 @@ class QdrantServerStore:
         _asked(lambda: self._client.delete_collection(self._collection(key)))
 
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
-        """Search by words and by vector in one call, then read the best passages in a second one."""
+        """Search by words and by vector in one call, then read the best passages in a second one.
+
+        Raises IndexMissing where the server has no collection of the edition.
+        """
         deadline.check()
         searches = _searches(request, self._shape)
         if not searches:
@@ -164,9 +167,11 @@ class QdrantServerStore:
             records = _asked(
                 lambda: client.retrieve(name, ids, with_payload=True, timeout=self._seconds_for(deadline))
             )
-        except SearchUnavailable:
+        except SearchUnavailable as error:
             # If the question's time is over, report that instead.
             deadline.check()
+            if _is_not_found(error.__cause__) and not _asked(lambda: client.collection_exists(name)):
+                raise IndexMissing(f"The Qdrant server has no index of {edition.name}.") from error
             raise
         chunks = {str(record.id): payload.chunk_of(record.payload) for record in records}
         # A point may be deleted between the calls, with the collection of an edition that was removed.
@@ -343,3 +348,7 @@ def _asked(call: Callable[[], Any]) -> Any:
         return call()
     except (ApiException, QdrantException, ValueError, OSError) as error:
         raise SearchUnavailable("The Qdrant server is unavailable.") from error
+
+
+def _is_not_found(error: BaseException | None) -> bool:
+    return isinstance(error, UnexpectedResponse) and error.status_code == 404

@@ -33,6 +33,7 @@ from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.editions import EditionStore
+from ragbot.storage.expired_rows import ExpiredRows
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
 from ragbot.storage.question_insights import QuestionInsights
 from ragbot.storage.question_selection import Selection
@@ -64,6 +65,7 @@ class Services:
     tracing: Tracing
     cache: Cache
     counters: FailoverRateCounters
+    expired_rows: ExpiredRows
     periodic_tasks: PeriodicTasks
     group_questions: Callable[[], int | None]
     insights: QuestionInsights

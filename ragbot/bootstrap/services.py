@@ -102,6 +102,7 @@ def build_services(
         tracing=build_tracing(settings),
         cache=storage.cache,
         counters=storage.rate_counters,
+        expired_rows=storage.expired_rows,
         periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, grouping.run_daily),
         group_questions=grouping.run,
         insights=insights,
@@ -181,7 +182,7 @@ def _periodic_tasks(
     clock: ClockJumpDetector,
     group_daily: Callable[[], None],
 ) -> PeriodicTasks:
-    tasks: list[Callable[[], object]] = [storage.conversations.prune]
+    tasks: list[Callable[[], object]] = [storage.conversations.prune, storage.expired_rows.delete_expired]
     if settings.insights_days and settings.insights_words:
         tasks.append(group_daily)
     return PeriodicTasks(

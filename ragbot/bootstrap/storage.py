@@ -15,6 +15,7 @@ from ragbot.storage.asked_questions import AskedQuestionWriter
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.database import Database
 from ragbot.storage.editions import EditionStore
+from ragbot.storage.expired_rows import ExpiredRows
 from ragbot.storage.keyvalue.cache import BatchedCache, CacheStore, DatabaseCache, FailoverCache, NoCache
 from ragbot.storage.keyvalue.rate_counters import (
     DatabaseRateCounters,
@@ -43,6 +44,7 @@ class Storage:
     batched_cache: Cache
     shared_state: SharedState
     rate_counters: FailoverRateCounters
+    expired_rows: ExpiredRows
 
 
 def build_storage(settings: Settings, engine: Engine, metrics: Metrics) -> Storage:
@@ -68,6 +70,7 @@ def build_storage(settings: Settings, engine: Engine, metrics: Metrics) -> Stora
         batched_cache=BatchedCache(cache) if isinstance(cache, FailoverCache) else cache,
         shared_state=_shared_state(settings, database, metrics),
         rate_counters=_rate_counters(settings, database, metrics),
+        expired_rows=ExpiredRows(database),
     )
 
 

@@ -100,8 +100,13 @@ def openapi() -> None:
 @session.command("prune")
 @failing_in_one_sentence
 def prune() -> None:
-    """Mark turns that a crash left open as failed, and delete expired sessions. Safe to run at any time."""
-    pruned = current_services().conversations.prune()
+    """Mark turns that a crash left open as failed, and delete expired sessions. Safe to run at any time.
+
+    Expired counts of calls and cached answers are deleted, too.
+    """
+    services = current_services()
+    pruned = services.conversations.prune()
+    services.expired_rows.delete_expired()
     click.echo(f"Marked {pruned.messages_settled} messages as failed, deleted {pruned.sessions} sessions.")
 
 

@@ -126,6 +126,16 @@ class ExpiringRows:
             connection.execute(delete(self._table))
         return count
 
+    def delete_expired(self) -> int:
+        """Delete all rows that have expired, some at a time, and return how many."""
+        count = 0
+        while True:
+            with _store_failures(), self._database.writing(durable=False) as connection:
+                deleted = self._clean_up(connection, self._clock())
+            count += deleted
+            if deleted < DELETED_AT_ONCE:
+                return count
+
     @contextmanager
     def transaction(self) -> Iterator[tuple[Connection, float]]:
         """Open a transaction and give its connection and the time; now and then delete expired rows in it."""
@@ -139,11 +149,11 @@ class ExpiringRows:
     def _is_clean_up_due(self) -> bool:
         return abs(self._clock() - self._cleaned_up_at) > CLEAN_UP_EVERY_S
 
-    def _clean_up(self, connection: Connection, now: float) -> None:
+    def _clean_up(self, connection: Connection, now: float) -> int:
         # Rows that another worker deletes or writes at this moment are left to it.
         expired = select(self._key).where(self._expiry <= now).limit(DELETED_AT_ONCE)
         expired = expired.with_for_update(skip_locked=True)
-        connection.execute(delete(self._table).where(self._key.in_(expired)))
+        return connection.execute(delete(self._table).where(self._key.in_(expired))).rowcount
 
 
 @contextmanager

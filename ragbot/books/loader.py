@@ -39,9 +39,9 @@ from ragbot.books.markup.titles import plain_title
 from ragbot.books.not_pages import ASSET, MYST_INDEX, lies_in_asset_folder, repeats_page
 from ragbot.books.read_options import Downloaded, ReadOptions
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
-from ragbot.core.domain import Book, Layout, LeftOut, Page
+from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
 from ragbot.core.errors import BookError
-from ragbot.core.text import text_length
+from ragbot.core.text import has_forbidden_characters, text_length
 
 FileProgress = Callable[[str], None]
 FolderReader = Callable[[BookFolder], Book]
@@ -79,6 +79,7 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 # Pictures and fonts make up most of such a file; the limit for files applies to its text.
 MULTI_PAGE_SIZE_FACTOR = 20
 
+_UNSTORABLE = "Its text holds a NUL character or half of a surrogate pair."
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
     "Starlight, Hugo, Zola, Quartz, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
@@ -230,10 +231,19 @@ def _is_docs_folder(folder: BookFolder) -> bool:
 
 
 def _with_layout(book: Book, folder: BookFolder, layout: Layout) -> Book:
+    pages: list[Page] = []
+    skipped: list[SkippedFile] = []
+    for page in book.pages:
+        # No reader should leave such characters: no database takes them.
+        if has_forbidden_characters(page.source):
+            skipped.append(SkippedFile(page.path, _UNSTORABLE))
+        else:
+            pages.append(page)
     return replace(
         book,
         title=plain_title(book.title),
-        skipped=tuple(folder.skipped),
+        pages=tuple(pages),
+        skipped=(*folder.skipped, *skipped),
         layout=layout,
         left_out=folder.left_out,
     )

@@ -1,10 +1,11 @@
 """Test which formats are recognised, which files are skipped and which books are refused."""
 
 import zipfile
+from dataclasses import replace
 
 import pytest
 
-from ragbot.books.loader import load_book
+from ragbot.books.loader import PAGE_READERS, load_book
 from ragbot.core.errors import BookError
 
 
@@ -24,6 +25,18 @@ def test_plain_folder_is_read_in_natural_order_with_its_index_first(tmp_path):
         "sub/b.md",
     ]
     assert book.pages[3].address == "sub/README.md"
+
+
+def test_page_that_no_database_takes_is_skipped_with_a_reason(tmp_path, monkeypatch):
+    """It would end the ingestion without a word of the page, if a reader ever left such characters."""
+    (tmp_path / "a.md").write_text("# Hi\n\nthere\n")
+    read = PAGE_READERS[".md"]
+    monkeypatch.setitem(
+        PAGE_READERS, ".md", lambda path, source: replace(read(path, source), source=f"{source}\0")
+    )
+
+    with pytest.raises(BookError, match="NUL"):
+        load_book(tmp_path / "a.md")
 
 
 @pytest.mark.parametrize("name", ["a.md", "a.mdx", "a.html"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -117,6 +118,28 @@ def test_book_on_language_processing_is_taken_in_and_answers(make_app: AppMaker,
     services_of(app).ingestion.ingest_book(book)
 
     assert "splits" in str(answer(app, "Why does the tokenizer make n't of don't?")["answer"])
+
+
+def test_notebook_that_printed_bytes_is_taken_in(make_app: AppMaker, tmp_path: Path) -> None:
+    """PostgreSQL refuses NUL characters, and SQLite cuts a text at one."""
+    cells = [
+        {"cell_type": "markdown", "source": "# Cheddar\n\nThe cheddar is ripened for nine months."},
+        {
+            "cell_type": "code",
+            "source": "raw()",
+            "outputs": [{"output_type": "stream", "text": "\0months\ud83d"}],
+        },
+    ]
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: cheddar\n")
+    (tmp_path / "book" / "cheddar.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    app = make_app()
+
+    services_of(app).ingestion.ingest_book(tmp_path / "book")
+
+    assert "nine months" in str(answer(app)["answer"])
+    (section,) = services_of(app).editions.sections(services_of(app).published.current())
+    assert "months?" in section.text
 
 
 def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path) -> None:

@@ -11,6 +11,7 @@ from ragbot.books.formats.notebook_outputs import joined_text, outputs_markdown
 from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.rmarkdown import STORED
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.text import cleaned
 
 NOTEBOOK_SUFFIX = ".ipynb"
 
@@ -53,7 +54,8 @@ def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
         # It was never run: the build does it.
         language = f"{{code-cell}} {language}"
     pieces = [_cell(cell, language, is_first=not number) for number, cell in enumerate(cells)]
-    return "\n\n".join(piece for piece in pieces if piece.strip()) + "\n"
+    # (What a cell printed may hold NUL characters, which a site does not show.)
+    return cleaned("\n\n".join(piece for piece in pieces if piece.strip())) + "\n"
 
 
 def _cell(cell: object, language: str, *, is_first: bool) -> str:

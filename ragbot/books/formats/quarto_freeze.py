@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import as_mapping
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.text import cleaned
 
 
 def frozen_text(folder: BookFolder, path: str, source: str) -> str:
@@ -27,7 +28,7 @@ def frozen_text(folder: BookFolder, path: str, source: str) -> str:
     text = as_mapping(values.get("result")).get("markdown")
     if not isinstance(text, str) or values.get("hash") != _digest(source):
         return ""
-    return text
+    return cleaned(text)
 
 
 def _digest(text: str) -> str:

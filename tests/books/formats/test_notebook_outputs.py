@@ -80,3 +80,11 @@ def test_output_with_fences_stays_one_listing() -> None:
 def test_long_log_is_cut() -> None:
     """A training run prints megabytes that nobody reads."""
     assert len(shown(stream("step\n" * 100_000))) < 25_000
+
+
+def test_characters_that_no_database_takes_are_left_out() -> None:
+    """Bytes that were printed as text have NUL characters, and JSON can write half of a surrogate pair."""
+    assert shown(stream("a\0b \ud83d"), result(text_plain="c\0"), source="print('\0')").split() == [
+        "print('')",
+        *("ab", "?", "c"),
+    ]

@@ -230,7 +230,7 @@ def test_outputs_that_the_author_keeps_are_read(book: Path, *, is_changed: bool)
     """Quarto shows them again until the page is changed; then only a new build knows."""
     source = (book / "oars.qmd").read_text()
     markdown = "# Oars\n\n::: {.cell}\n\n```{.r .cell-code}\nrow()\n```\n\n"
-    markdown += "::: {.cell-output .cell-output-stdout}\n\n```\nPRINTED\n```\n\n\n:::\n:::\n"
+    markdown += "::: {.cell-output .cell-output-stdout}\n\n```\nPRIN\0TED\n```\n\n\n:::\n:::\n"
     frozen = {"hash": hashlib.md5(source.encode()).hexdigest(), "result": {"markdown": markdown}}
     folder = book / "_freeze" / "oars" / "execute-results"
     folder.mkdir(parents=True)

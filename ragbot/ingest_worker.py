@@ -163,6 +163,8 @@ class Job:
         )
 
     def _record_end(self, record: Callable[[], bool]) -> None:
+        # The charges of the last seconds, which are most of a book's.
+        self._services.budget.write_waiting()
         until = time.monotonic() + REPORT_END_FOR_S
         while True:
             try:
@@ -178,6 +180,7 @@ class Job:
     def _force_end(self, reason: str) -> None:
         with suppress(DatabaseUnavailable):
             self._records.fail(self._request.job_id, reason, _MESSAGES[reason])
+        self._services.budget.write_waiting()
         self._upload.delete()
         os._exit(1)
 

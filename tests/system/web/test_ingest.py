@@ -9,11 +9,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,27 @@ def test_sent_book_is_published_and_answered_from(
     assert reply["book_version"] == months
     assert f"{months} months" in " ".join(source["quote"] for source in reply["sources"])
     assert reply["sources"][0]["url"].startswith("https://book.test/")
+
+
+def test_cost_of_a_sent_book_is_stored_whole(site: Site, tmp_path: Path) -> None:
+    """The day's budget counts it; the job's process ends with what it has not written."""
+    for number in range(200):
+        (tmp_path / f"{number}.md").write_text(f"# Chapter {number}\n\nOf the year {1800 + number}.\n")
+    before = embedded_tokens(site.folder / "ragbot.db")
+
+    job = site.ended(site.send(zipped(tmp_path), query="?force=true"))
+
+    texts = [text for call in site.upstream.calls(EMBEDDINGS) for text in call.body["input"]]
+    assert job["status"] == "succeeded", job
+    assert len(texts) == 200
+    assert embedded_tokens(site.folder / "ragbot.db") - before == sum(map(len, map(str.split, texts)))
+
+
+def embedded_tokens(database: Path) -> int:
+    """Return how many tokens of all models of vectors are stored as spent."""
+    with closing(sqlite3.connect(database)) as connection:
+        query = "SELECT coalesce(sum(input_tokens), 0) FROM spending WHERE model LIKE '%embedding%'"
+        return int(connection.execute(query).fetchone()[0])
 
 
 def test_job_tells_of_files_that_were_skipped_and_strict_fails(site: Site, tmp_path: Path) -> None:

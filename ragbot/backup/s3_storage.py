@@ -111,13 +111,17 @@ class S3Storage:
             response_checksum_validation="when_required",
         )
         # The library's default session would cache the credentials of its first use.
-        return boto3.session.Session().client("s3", endpoint_url=self._endpoint_url, config=config)
+        session = boto3.session.Session()
+        # A variable that is there and empty is no region; without one, the store tells the bucket's own.
+        region = "us-east-1" if session.region_name == "" else None
+        return session.client("s3", region_name=region, endpoint_url=self._endpoint_url, config=config)
 
     @contextmanager
     def _map_errors(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (BotoCoreError, ClientError, Boto3Error) as error:
+        except (BotoCoreError, ClientError, Boto3Error, ValueError) as error:
+            # (A ValueError is an address that makes no sense.)
             raise BackupError(f"{self.address} cannot be {what}: {_reason(error)}.") from error
         except OSError as error:
             # A connection that broke while a stream was read.

@@ -207,6 +207,23 @@ def test_store_that_is_not_there_is_one_sentence(bucket: str, monkeypatch: pytes
         S3Storage(f"s3://{bucket}", endpoint_url="http://127.0.0.1:9").names()
 
 
+def test_region_that_is_empty_is_none(bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret or an env file lists the variable, and whoever has a role fills in nothing."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    storage = S3Storage(f"s3://{bucket}", endpoint_url=s3_url)
+
+    name = put(storage, b"Alice")
+
+    assert storage.names() == [name]
+    assert "amazonaws.com" in S3Storage(f"s3://{bucket}")._client.meta.endpoint_url
+
+
+def test_address_of_a_store_that_makes_no_sense_is_one_sentence(bucket: str) -> None:
+    """It lacks its scheme."""
+    with pytest.raises(BackupError, match="cannot be read: Invalid endpoint"):
+        S3Storage(f"s3://{bucket}", endpoint_url="minio:9000").names()
+
+
 def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra, and others need not have it."""
     monkeypatch.setitem(sys.modules, "boto3", None)

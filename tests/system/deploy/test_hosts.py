@@ -89,7 +89,7 @@ def named_variables() -> dict[str, dict[str, str | None]]:
     unit.read(DEPLOY / "systemd" / "ragbot.service")
     return {
         "kubernetes": of_kind("ConfigMap")["data"]
-        | dict.fromkeys(re.findall(r"^([A-Z0-9_]+)=$", example, re.MULTILINE)),
+        | dict.fromkeys(re.findall(r"^#?([A-Z0-9_]+)=$", example, re.MULTILINE)),
         "ecs": {one["name"]: one["value"] for one in task["environment"]}
         | dict.fromkeys(one["name"] for one in task["secrets"]),
         "cloud run": {one["name"]: one.get("value") for one in run["env"]},

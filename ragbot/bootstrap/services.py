@@ -287,7 +287,7 @@ class IsolatedServices:
 @contextmanager
 def isolated_services(settings: Settings, url: str, folder: Path) -> Iterator[IsolatedServices]:
     """Build services over another database, with their index in `folder`. They call no other server."""
-    alone = {"index_dir": folder, "embedder": "none"}
+    alone = {"index_dir": folder, "embedder": "none", "rate_limit_storage": "memory"}
     servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
     engine = create_engine(url, hide_parameters=True)
     make_sqlite_safe(engine, settings.db_lock_timeout_s)

@@ -57,6 +57,21 @@ def test_drill_is_printed_for_people_too(service: Service) -> None:
     assert "(RPO)" in said
 
 
+def test_drill_needs_none_of_the_other_servers(
+    filled_url: str, open_anywhere: OpenService, tmp_path: Path
+) -> None:
+    """It shows that the service could recover from the backup alone, whichever store counts calls."""
+    servers = {
+        "REDIS_URL": "redis://127.0.0.1:9/0",
+        "RATE_LIMIT_STORAGE": "redis",
+        "QDRANT_URL": "http://127.0.0.1:9",
+    }
+    service = open_anywhere(filled_url, tmp_path, servers)
+    service.flask("backup", "create")
+
+    assert drilled(service)["ok"] is True
+
+
 def test_drill_touches_nothing_of_the_service(service: Service, tmp_path: Path) -> None:
     """It runs every week beside readers."""
     service.flask("backup", "create")

@@ -148,13 +148,19 @@ def _parsed(content: bytes, expected: int) -> EmbeddingResult:
     """Return the vectors of a reply, in order. Raises ProviderUnavailable if one is missing or unreadable."""
     try:
         reply = orjson.loads(content)
-        rows = {row["index"]: row["embedding"] for row in reply["data"]}
+        rows = {_index(row, place): row["embedding"] for place, row in enumerate(reply["data"])}
         vectors = [_unit(rows[index]) for index in range(expected)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderUnavailable("The provider sent no readable vectors.") from error
     if len(reply["data"]) != expected or len({len(vector) for vector in vectors}) != 1:
         raise ProviderUnavailable("The provider sent vectors of a wrong number or of unequal lengths.")
     return EmbeddingResult(vectors, _tokens(reply))
+
+
+def _index(row: dict[str, Any], place: int) -> Any:
+    """Return which text a row belongs to: by its place where that is left out, as Gemini does for 0."""
+    index = row.get("index")
+    return place if index is None else index
 
 
 def _tokens(reply: dict[str, Any]) -> int:

@@ -309,12 +309,14 @@ class _Answer:
             # What goes wrong behind the end costs a connection, no answer.
             if self.reader.ending in (None, Ending.BROKEN):
                 raise
-        if not self._is_too_long and (
-            rest := self._within_limit(self.marks.feed(self.thoughts.flush()) + self.marks.flush())
-        ):
+        if not self._is_too_long and (rest := self._within_limit(self._rest())):
             yield self._spoken(rest)
         if self._is_too_long:
             self.reader.ending = Ending.LENGTH
+
+    def _rest(self) -> str:
+        words = self.thoughts.flush(is_cut=self.reader.ending is Ending.LENGTH)
+        return self.marks.feed(words) + self.marks.flush()
 
     def _note_progress(self) -> None:
         """Extend the model's time. Raises when time is up, also where a byte drips in now and then."""

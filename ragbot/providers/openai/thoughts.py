@@ -111,9 +111,15 @@ class ThoughtFilter:
         self._pending += text
         return self._drained(final=False)
 
-    def flush(self) -> str:
-        """Return the rest, at the end of the text. A thought that was never closed is a thought."""
+    def flush(self, *, is_cut: bool = False) -> str:
+        """Return the rest, at the end of the text. A thought that was never closed is a thought.
+
+        What was held back is the answer where the model ended it, and a thought where the limit did.
+        """
         rest = self._drained(final=True)
+        if is_cut and self.is_thinking:
+            self.seen.any = True
+            return ""
         if self._holds or self._held:
             self._holds, self._may_hold = False, False
             rest = "".join(self._held) + rest

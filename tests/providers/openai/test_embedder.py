@@ -100,6 +100,19 @@ def test_order_is_told_by_the_index(upstream: OpenAIUpstream) -> None:
     assert embedded_by(rows, TEXTS) == [[1, 0], [0, 1], [0, -1]]
 
 
+@pytest.mark.parametrize("left_out", [(0,), (0, 1, 2)], ids=["of the first", "of all"])
+@pytest.mark.parametrize("how", ["missing", "null"])
+def test_place_tells_the_index_that_is_left_out(left_out: tuple[int, ...], how: str) -> None:
+    """Gemini writes none for the first vector, and some servers write none at all."""
+    rows = [row(0, 1, 0), row(1, 0, 1), row(2, 0, -1)]
+    for place in left_out:
+        rows[place].update(index=None)
+        if how == "missing":
+            del rows[place]["index"]
+
+    assert embedded_by(rows, TEXTS) == [[1, 0], [0, 1], [0, -1]]
+
+
 def test_numbers_are_taken_where_base64_was_asked_for(upstream: OpenAIUpstream) -> None:
     """Some compatible servers send them whatever they are asked, and not of unit length."""
     assert embedded_by([row(0, 3, 4)], ["x"]) == [[pytest.approx(0.6), pytest.approx(0.8)]]
@@ -127,6 +140,7 @@ def test_calls_share_one_connection(upstream: OpenAIUpstream, embedder: OpenAIEm
         pytest.param([row(0, 1, 0), row(1, 1, 0), row(2, 1, 0)], id="too many"),
         pytest.param([row(0, 1, 0), row(0, 0, 1)], id="an index twice"),
         pytest.param([row(1, 1, 0), row(2, 0, 1)], id="indices from one"),
+        pytest.param([row(1, 1, 0), row(None, 0, 1)], id="an index twice, once by its place"),
         pytest.param([row(0, 1, 0), row("1", 0, 1)], id="an index that is text"),
         pytest.param([row(0, 1, 0), row(1, 1, 0, 0)], id="two lengths"),
         pytest.param([row(0, 1, 0), row(1)], id="an empty vector"),
@@ -299,7 +313,7 @@ def test_format_that_is_refused_is_not_asked_for_again(
     assert len(server.calls()) == calls + 1
 
 
-@pytest.mark.parametrize("name", ["ollama", "vllm", "llama_cpp", "mistral"])
+@pytest.mark.parametrize("name", ["ollama", "vllm", "llama_cpp", "mistral", "gemini"])
 def test_server_embeds_as_its_transcript_says(name: str) -> None:
     """Each of them refuses something, or sends numbers for base64."""
     text = "Alice feeds the starter every morning at seven. " if name == "llama_cpp" else "Bob"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from ragbot.core.answers import NOT_IN_BOOK, Degradation, Generation, Mode, Prom
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,
+    AnswerEmpty,
     AnswerRefused,
     ContentFiltered,
     ContextOverflow,
@@ -418,6 +420,40 @@ def test_model_of_a_thinkers_name_is_held_until_it_has_shown_how_it_writes() -> 
             second = next(pieces)
             heard.set()
     assert (first, second) == (["Nine months [1]."], "Nine")
+
+
+OKAY = "Okay, the user asks how long the cheddar is ripened. Passage 1 says nine months. " * 20
+SO = "So passage 1 says nine months, and the user wants to know how long. " * 20
+
+
+@pytest.mark.parametrize(
+    ("model", "thought"),
+    [("deepseek-r1-distill-qwen-32b", OKAY), ("qwen3-4b-thinking-2507", SO), ("company-chat", OKAY)],
+)
+def test_unopened_thought_that_reaches_the_limit_is_asked_again_with_room(model: str, thought: str) -> None:
+    """Its mark would have come later. The next question has room at once."""
+
+    def answer(_path: str, body: Mapping[str, Any]) -> Response:
+        if body["max_tokens"] <= 800:
+            return streamed(thought[:50], thought[50:], finish_reason="length")
+        return streamed(thought, "</think>", NINE_MONTHS)
+
+    with served(answer, model) as (server, generator):
+        told = ["".join(asked(generator)[0]) for _ in range(2)]
+
+    assert told == [NINE_MONTHS, NINE_MONTHS]
+    assert [body["max_tokens"] for body in server.bodies(CHAT)] == [800, 3200, 3200]
+
+
+def test_unopened_thought_that_takes_all_the_room_is_never_told() -> None:
+    """Another model answers, or the book's own words."""
+    thoughts = chain(
+        [streamed("Okay.", "</think>", NINE_MONTHS)], repeat(streamed(SO, finish_reason="length"))
+    )
+    with served(lambda _path, _body: next(thoughts), "qwen3-4b-thinking-2507") as (_, generator):
+        asked(generator)
+        with pytest.raises(AnswerEmpty):
+            asked(generator)
 
 
 def test_waiting_reader_can_be_told_that_the_model_thinks() -> None:

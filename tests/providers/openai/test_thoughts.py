@@ -97,6 +97,28 @@ def test_known_thinker_is_held_until_its_mark() -> None:
     assert thoughts.feed(f"</think>{ANSWER}") + thoughts.flush() == ANSWER
 
 
+@pytest.mark.parametrize(
+    ("text", "holds"), [("Okay, the user asks how long.", False), ("The cheddar ripens, so", True)]
+)
+def test_held_text_is_a_thought_where_the_limit_ends_it(text: str, holds: bool) -> None:
+    """Its mark would have followed. Where the model itself ends, it is the answer."""
+    ended, cut = ThoughtFilter(holds=holds), ThoughtFilter(holds=holds)
+
+    assert ended.feed(text) + ended.flush() == text
+    assert cut.feed(text) + cut.flush(is_cut=True) == ""
+    assert cut.seen.any
+
+
+def test_answer_that_the_limit_ends_is_told() -> None:
+    """Only what is held back may be a thought."""
+    thoughts = ThoughtFilter()
+
+    assert thoughts.feed("The cheddar ") + thoughts.feed("ripens") + thoughts.flush(is_cut=True) == (
+        "The cheddar ripens"
+    )
+    assert not thoughts.seen.any
+
+
 def test_thought_that_was_told_before_its_mark_came_is_noticed() -> None:
     """Such an answer must not be stored, and the model is known from now on."""
     thoughts = ThoughtFilter()

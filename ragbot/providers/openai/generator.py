@@ -30,7 +30,7 @@ from ragbot.providers.openai.dialect import ServerDialect, adapted, merged
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
-from ragbot.providers.openai.stream import CompletionReader, Ending, Said, counted_tokens
+from ragbot.providers.openai.stream import CompletionReader, Ending, Said, counted_tokens, tells_thoughts
 from ragbot.providers.openai.thoughts import ThoughtFilter
 
 # Kept of the deadline for answering without a model when this one does not speak in time.
@@ -186,7 +186,8 @@ class OpenAIGenerator:
         ending = answer.reader.ending
         if ending is Ending.FILTERED:
             return ContentFiltered(f"The provider's filter stopped {self.name}.")
-        if ending is Ending.LENGTH and answer.has_thoughts and not dialect.thinks:
+        if ending is Ending.LENGTH and not dialect.thinks:
+            # Nothing else takes all the room; not every server tells of thoughts.
             return _OnlyThoughts()
         if ending in (Ending.WHOLE, Ending.LENGTH):
             # It was asked, and had nothing to say to this question, or thought for too long.
@@ -290,8 +291,9 @@ class _Answer:
 
     @property
     def has_thoughts(self) -> bool:
-        """Return whether the model has thought before it spoke."""
-        return self.reader.has_thoughts or self.thoughts.seen.any
+        """Return whether the model has thought before it spoke, also where its thoughts are only counted."""
+        is_shown = self.reader.has_thoughts or self.thoughts.seen.any
+        return is_shown or tells_thoughts(self.reader.usage)
 
     def read(self, received: Iterable[bytes]) -> Iterator[str]:
         """Yield the answer's pieces, none of them empty: what came at once is one piece."""

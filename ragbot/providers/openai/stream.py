@@ -209,10 +209,25 @@ def _lenient(event: bytes, error: Exception) -> Any:
 
 
 def counted_tokens(usage: Any) -> tuple[int, int] | None:
-    """Return the tokens read and written, or None where the provider does not say it in numbers."""
+    """Return the tokens read and written, or None where the provider does not say it in numbers.
+
+    Thoughts are charged as written. Gemini and Grok leave them out of `completion_tokens`, not of the total.
+    """
     try:
         read = int(usage.get("prompt_tokens") or 0)
         written = int(usage.get("completion_tokens") or 0)
+        total = int(usage.get("total_tokens") or 0)
     except (AttributeError, TypeError, ValueError, OverflowError):
         return None
-    return (read, written) if usage else None
+    return (read, max(written, total - read)) if usage else None
+
+
+def tells_thoughts(usage: Any) -> bool:
+    """Return whether the provider has counted tokens of thoughts, which it may not have sent."""
+    try:
+        details = usage.get("completion_tokens_details") or {}
+        written = int(usage.get("completion_tokens") or 0)
+        counted = counted_tokens(usage)
+        return bool(details.get("reasoning_tokens")) or (counted is not None and counted[1] > written)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return False

@@ -422,6 +422,50 @@ def test_model_of_a_thinkers_name_is_held_until_it_has_shown_how_it_writes() -> 
     assert (first, second) == (["Nine months [1]."], "Nine")
 
 
+HIDDEN_THOUGHTS = {
+    "OpenAI": {
+        "completion_tokens": 780,
+        "total_tokens": 900,
+        "completion_tokens_details": {"reasoning_tokens": 760},
+    },
+    "Gemini": {"completion_tokens": 20, "total_tokens": 900},
+    "Grok": {
+        "completion_tokens": 20,
+        "total_tokens": 900,
+        "completion_tokens_details": {"reasoning_tokens": 760},
+    },
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN_THOUGHTS)
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_thoughts_that_are_only_counted_are_given_room_and_charged(how: str, reason: str) -> None:
+    """The first answer may be cut by them; the next one has four times the limit."""
+    usage = event({"choices": [], "usage": {"prompt_tokens": 120, **HIDDEN_THOUGHTS[how]}})
+    chunks = [delta(content="Nine"), delta(reason, content=" months [1]."), usage, event("[DONE]")]
+    with served(always(Response(chunks))) as (server, generator):
+        _, generation = asked(generator)
+        asked(generator)
+
+    assert [body["max_tokens"] for body in server.bodies(CHAT)] == [800, 3200]
+    assert (generation.usage.input_tokens, generation.usage.output_tokens) == (120, 780)
+
+
+def test_limit_that_is_reached_without_a_word_is_raised() -> None:
+    """Thoughts that nobody tells of have taken it; the second question needs one call."""
+
+    def answer(_path: str, body: Mapping[str, Any]) -> Response:
+        if body["max_tokens"] <= 800:
+            return Response([delta(role="assistant"), delta("length"), event("[DONE]")])
+        return streamed(NINE_MONTHS)
+
+    with served(answer, "gemini-2.5-flash") as (server, generator):
+        told = ["".join(asked(generator)[0]) for _ in range(2)]
+
+    assert told == [NINE_MONTHS, NINE_MONTHS]
+    assert [body["max_tokens"] for body in server.bodies(CHAT)] == [800, 3200, 3200]
+
+
 OKAY = "Okay, the user asks how long the cheddar is ripened. Passage 1 says nine months. " * 20
 SO = "So passage 1 says nine months, and the user wants to know how long. " * 20
 

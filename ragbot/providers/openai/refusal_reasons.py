@@ -177,7 +177,9 @@ def _kind(parts: list[Mapping[str, Any]], text: str, reason: ProviderReason) -> 
         return RefusalKind.FILTER
     if words & _ACCESS or _ACCESS_TEXT.search(text):
         return RefusalKind.ACCESS
-    if words & _OVERFLOWS or (not reason.param and _OVERFLOW_TEXT.search(text)):
+    # A text that tells the context's size is of the length, whatever it names: vLLM names `max_tokens`.
+    is_told = _CONTEXT_LIMIT.search(text) or (not reason.param and _OVERFLOW_TEXT.search(text))
+    if words & _OVERFLOWS or is_told:
         return RefusalKind.OVERFLOW
     return RefusalKind.OTHER
 

@@ -341,6 +341,16 @@ def test_prompt_that_cannot_be_shortened_is_the_questions_own_fault() -> None:
     assert len(server.calls(CHAT)) <= 3
 
 
+def test_limit_that_does_not_fit_beside_the_prompt_is_lowered() -> None:
+    """vLLM names the parameter; its name is not the trouble, and without it no question would be answered."""
+    vllm = read_transcript(TRANSCRIPTS / "vllm.txt")
+    with served(vllm, "Qwen/Qwen3-8B") as (server, generator):
+        told = ["".join(asked(generator)[0]) for _ in range(3)]
+
+    assert told == [NINE_MONTHS] * 3
+    assert [body.get("max_tokens") for body in server.bodies(CHAT)] == [800, 3200, 2048, 2048]
+
+
 def test_query_of_the_address_goes_with_each_call() -> None:
     """Such as Azure's `api-version`."""
     with AccentedServer(always(streamed(NINE_MONTHS))) as server:

@@ -99,6 +99,19 @@ _PROMPT_SIZE = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(\d{2,7})(?![\w.]?\d)")
+# Numbers that are no limit: a status, a date, the name of a model.
+_OTHER_NUMBER = re.compile(
+    r"(?:code|status)\W{0,4}\d{3}(?!\d)|\b\d{4}-\d{2}-\d{2}\b|(?<![\w.-])[A-Za-z]\w*(?:[-.]\w+)+",
+    re.IGNORECASE,
+)
+_NO_SUCH_PARAMETER = re.compile(
+    r"unsupported|not support|unrecognized|unknown|not permitted|not allowed|extra (?:inputs|fields)|instead",
+    re.IGNORECASE,
+)
+_LIMIT_TEXT = re.compile(
+    r"at most|maximum|less than|up to|too (?:large|high|big)|<=|≤|between|range|must be|should be|exceed",
+    re.IGNORECASE,
+)
 
 
 class RefusalKind(Enum):
@@ -114,8 +127,8 @@ class RefusalKind(Enum):
 class Refusal:
     """Hold what a server said against a request.
 
-    `named` are the optional parameters that it names; `numbers` are the numbers of its text. `limit_tokens`
-    and `prompt_tokens` are 0 where it does not tell them.
+    `named` are the optional parameters that it names; `numbers` are those of its text that may be a limit.
+    `limit_tokens` and `prompt_tokens` are 0 where it does not tell them.
     """
 
     reason: ProviderReason
@@ -163,7 +176,7 @@ def refusal_in(status: int, value: object, *, secret: str = "") -> Refusal:
         reason=reason,
         kind=_kind(parts, text, reason),
         named=frozenset(named),
-        numbers=tuple(int(number) for number in _NUMBER.findall(text)),
+        numbers=_possible_limits(text, status),
         refuses_system_role=bool(_SYSTEM_TEXT.search(text)),
         limit_tokens=limit,
         prompt_tokens=size,
@@ -236,6 +249,14 @@ def _located(part: Mapping[str, Any]) -> Iterator[str]:
     place = part.get("loc")
     if isinstance(place, list):
         yield from (name for name in map(_sent_name, place) if name)
+
+
+def _possible_limits(text: str, status: int) -> tuple[int, ...]:
+    """Return the numbers that may limit a parameter's value; none where the parameter itself is refused."""
+    if _NO_SUCH_PARAMETER.search(text) and not _LIMIT_TEXT.search(text):
+        return ()
+    numbers = map(int, _NUMBER.findall(_OTHER_NUMBER.sub(" ", text)))
+    return tuple(number for number in numbers if number != status)
 
 
 def _sizes(parts: list[Mapping[str, Any]], text: str) -> tuple[int, int]:

@@ -208,6 +208,59 @@ def test_limit_that_is_too_large_is_lowered_to_what_the_server_names() -> None:
     assert [body["max_tokens"] for body in server.bodies(CHAT)] == [800, 512]
 
 
+UNSUPPORTED = "Unsupported parameter: 'max_tokens' is not supported with this model"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"{UNSUPPORTED}. Use 'max_completion_tokens' instead.",
+        "litellm.BadRequestError: AzureException BadRequestError - Error code: 400 - {'error': {'message': "
+        f"\"{UNSUPPORTED}. Use 'max_completion_tokens' instead.\", 'type': 'invalid_request_error', "
+        "'param': 'max_tokens', 'code': 'unsupported_parameter'}}. Received Model Group=chat",
+        f"API request failed: Error code: 400 - {UNSUPPORTED} gpt-5-mini-2025-08-07. Use "
+        "'max_completion_tokens' instead.",
+        f"Upstream answered 400: {UNSUPPORTED}. Use 'max_completion_tokens' instead (since 2025-08-07).",
+        "Error code: 400 - max_tokens is invalid for gpt-4-0613",
+    ],
+)
+def test_number_that_is_no_limit_leaves_the_successor_its_whole_limit(message: str) -> None:
+    """A status or a date in a gateway's text would leave no room for thoughts."""
+
+    def answer(_path: str, body: Mapping[str, Any]) -> Response:
+        return refused(400, openai_error(message)) if "max_tokens" in body else streamed(NINE_MONTHS)
+
+    with served(answer, "chat") as (server, generator):
+        asked(generator)
+
+    assert [body.get("max_completion_tokens") for body in server.bodies(CHAT)] == [None, 3200]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens is too large: 800. This model supports at most 512 completion tokens.",
+        "Range of max_tokens should be [1, 512]",
+        "Error code: 400 - max_tokens: must be between 1 and 512",
+        "max_tokens=800 is not supported, the maximum is 512",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 512]",
+        "max_tokens: 800 > 512",
+    ],
+)
+def test_limit_is_found_in_the_servers_words(message: str) -> None:
+    """Each server puts it in its own way."""
+
+    def answer(_path: str, body: Mapping[str, Any]) -> Response:
+        if body.get("max_tokens", 0) > 512:
+            return refused(400, openai_error(message, param="max_tokens"))
+        return streamed(NINE_MONTHS)
+
+    with served(answer) as (server, generator):
+        asked(generator)
+
+    assert [body.get("max_tokens") for body in server.bodies(CHAT)] == [800, 512]
+
+
 def test_answer_without_a_limit_is_ended_here() -> None:
     """The server takes no limit at all, and its model never ends."""
 

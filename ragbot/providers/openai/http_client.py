@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 import select
+import socket
 import ssl
 import threading
 import time
@@ -20,7 +21,11 @@ from functools import cached_property
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ragbot.providers.openai.interruptible_http import InterruptibleConnection, InterruptibleSocket
+from ragbot.providers.openai.interruptible_http import (
+    InterruptibleConnection,
+    InterruptibleSocket,
+    connected_socket,
+)
 from ragbot.providers.openai.response_body import body_of
 
 # A server may close a connection that is unused for longer.
@@ -165,7 +170,7 @@ class HTTPClient:
                     raise
                 # Its server has closed it just now, since it was unused.
         if connection is None or received is None:
-            connection = self._connected(origin, min(connect_timeout_s, max(wire.left_s(), 0.001)))
+            connection = self._connected(origin, wire, min(connect_timeout_s, wire.left_s()))
             received = connection.exchange(request, wire)
         return Response(received, connection, self)
 
@@ -178,10 +183,11 @@ class HTTPClient:
 
         return httpx2.create_ssl_context()
 
-    def _connected(self, origin: Origin, timeout_s: float) -> _Connection:
+    def _connected(self, origin: Origin, wire: InterruptibleConnection, limit_s: float) -> _Connection:
         context = self._context if origin[0] == "https" else None
         with _as_call_errors():
-            return _Connection(origin, _proxy_of(origin), context, timeout_s)
+            proxy = _proxy_of(origin)
+            return _Connection(origin, proxy, _opened(origin, proxy, context, wire, limit_s))
 
     def _take(self, origin: Origin) -> _Connection | None:
         """Return a kept connection that is still open, the last used one first."""
@@ -241,29 +247,46 @@ def _proxy_of(origin: Origin) -> _Proxy | None:
     return _Proxy(parts.hostname, parts.port or 80, headers)
 
 
+def _opened(
+    origin: Origin,
+    proxy: _Proxy | None,
+    context: ssl.SSLContext | None,
+    wire: InterruptibleConnection,
+    limit_s: float,
+) -> socket.socket:
+    """Connect to a server, through a proxy or not, within so many seconds or until the wire is shut down."""
+    _, host, port = origin
+    ends_at = time.monotonic() + limit_s
+    opened = http.client.HTTPConnection(*((proxy.host, proxy.port) if proxy else (host, port)))
+    # (Its own gives each address of the server all the time.)
+    opened._create_connection = lambda address, *_: connected_socket(address, wire, limit_s)  # type: ignore[attr-defined]
+    if proxy is not None and context is not None:
+        opened.set_tunnel(host, port, dict(proxy.headers))
+    connected = None
+    try:
+        opened.connect()
+        connected = opened.sock
+        if context is not None:
+            connected = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+            wire.carries(InterruptibleSocket(connected))
+            connected.settimeout(max(ends_at - time.monotonic(), 0.001))
+            connected.do_handshake()
+    except BaseException:
+        opened.close()
+        if connected is not None:
+            connected.close()
+        raise
+    return connected
+
+
 class _Connection:
     """Hold an open connection, through a proxy or not."""
 
-    def __init__(
-        self, origin: Origin, proxy: _Proxy | None, context: ssl.SSLContext | None, timeout_s: float
-    ) -> None:
+    def __init__(self, origin: Origin, proxy: _Proxy | None, connected: socket.socket) -> None:
         self.origin = origin
-        _, host, port = origin
-        connect_to = (proxy.host, proxy.port) if proxy else (host, port)
-        opened = http.client.HTTPConnection(*connect_to, timeout=timeout_s)
-        if proxy is not None and context is not None:
-            opened.set_tunnel(host, port, dict(proxy.headers))
-        opened.connect()
-        connected = opened.sock
-        try:
-            if context is not None:
-                connected = context.wrap_socket(connected, server_hostname=host)
-        except BaseException:
-            connected.close()
-            raise
         self._socket = InterruptibleSocket(connected)
         # A proxy without a tunnel reads the requests: their whole address, and its own headers.
-        self._proxy = proxy if context is None else None
+        self._proxy = proxy if origin[0] == "http" else None
         self._unused_since = time.monotonic()
 
     def is_usable(self) -> bool:

@@ -15,10 +15,12 @@ from typing import Any
 from ragbot.core.sockets import shut_down
 
 BUFFER_BYTES = 65536
+# A server's address has a third of the time that is left, or more where fewer follow: some have sixteen.
+MOST_SHARES = 3
 
 
 class InterruptibleConnection:
-    """Represent the connection of one call, from its first byte sent. Safe to use from several threads."""
+    """Represent the connection of one call, while it is opened too. Safe to use from several threads."""
 
     def __init__(self, limit_s: float) -> None:
         self._lock = threading.Lock()
@@ -41,6 +43,11 @@ class InterruptibleConnection:
             if self._socket is not None and self._socket.wire is self:
                 self._socket.shut_down()
 
+    @property
+    def is_shut_down(self) -> bool:
+        """Return whether the call was ended."""
+        return self._hung_up
+
     def carries(self, connected: InterruptibleSocket) -> None:
         """Take over a socket for this call, until the next call writes to it."""
         connected.wire = self
@@ -48,6 +55,37 @@ class InterruptibleConnection:
             self._socket = connected
             if self._hung_up:
                 connected.shut_down()
+
+
+def connected_socket(
+    address: tuple[str, int], wire: InterruptibleConnection, limit_s: float
+) -> socket.socket:
+    """Return a socket to the first of a server's addresses that answers; all of them share the time.
+
+    It is left with the rest of the time as its limit. Raises TimeoutError, or OSError if none answers or the
+    wire is shut down.
+    """
+    ends_at = time.monotonic() + limit_s
+    failure: OSError = TimeoutError("The time to connect ran out.")
+    known = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    for place, (family, kind, protocol, _, target) in enumerate(known):
+        left_s = ends_at - time.monotonic()
+        if left_s <= 0 or wire.is_shut_down:
+            break
+        connecting = socket.socket(family, kind, protocol)
+        try:
+            wire.carries(InterruptibleSocket(connecting))
+            connecting.settimeout(left_s / min(len(known) - place, MOST_SHARES))
+            connecting.connect(target)
+            connecting.settimeout(max(ends_at - time.monotonic(), 0.001))
+            return connecting
+        except OSError as error:
+            connecting.close()
+            failure = error
+        except BaseException:
+            connecting.close()
+            raise
+    raise failure
 
 
 class InterruptibleSocket:

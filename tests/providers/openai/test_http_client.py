@@ -7,6 +7,7 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -111,6 +112,92 @@ def test_response_that_is_cut_or_nonsense_is_an_error_of_the_call(raw: bytes, cl
     """It is retried, or another model answers."""
     with RawServer(raw, closes=True) as server, pytest.raises(CallFailed):
         text_from(client, server.url)
+
+
+# --- connecting --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def swallowing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[Any]]]:
+    """Give the URL of a listener whose queue is full, so that it drops what comes, as firewalls do.
+
+    The list has its addresses, which a test may add to.
+    """
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(listener.getsockname())
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())
+        addresses = [address]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: addresses)
+        yield f"http://provider.example:{address[4][1]}", addresses
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_addresses_of_a_server_share_the_time_to_connect(
+    count: int, swallowing: tuple[str, list[Any]], client: HTTPClient
+) -> None:
+    """A question has one time limit, however many addresses a firewall drops the packets to."""
+    url, addresses = swallowing
+    addresses *= count
+    started = time.monotonic()
+
+    with pytest.raises(CallTimedOut):
+        sent(client, url, seconds=1)
+
+    assert 0.8 < time.monotonic() - started < 1.0 + 2.0
+
+
+def test_next_address_is_tried_where_one_does_not_answer(
+    swallowing: tuple[str, list[Any]], client: HTTPClient
+) -> None:
+    """Such as IPv6 in a network that has none."""
+    url, addresses = swallowing
+    with RawServer() as server:
+        port = Address.of(server.url).port
+        addresses.append((*addresses[0][:4], ("127.0.0.1", port)))
+
+        assert text_from(client, url, seconds=1) == "Nine"
+
+
+def test_reader_who_leaves_ends_the_connecting_at_once(
+    swallowing: tuple[str, list[Any]], client: HTTPClient
+) -> None:
+    """The thread is another reader's."""
+    url, addresses = swallowing
+    addresses *= 4
+    wire = InterruptibleConnection(600)
+    request = Request("GET", Address.of(url), {}, {})
+    leaving = threading.Timer(0.2, wire.shut_down)
+    leaving.start()
+    started = time.monotonic()
+
+    with pytest.raises(CallFailed):
+        client.send(request, wire, connect_timeout_s=600)
+
+    leaving.join()
+    assert time.monotonic() - started < 60
+
+
+def test_reader_who_leaves_ends_the_handshake_at_once(client: HTTPClient) -> None:
+    """A server may take the connection and then say nothing."""
+    wire = InterruptibleConnection(600)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        request = Request("GET", Address.of(f"https://127.0.0.1:{silent.getsockname()[1]}"), {}, {})
+        leaving = threading.Timer(0.2, wire.shut_down)
+        leaving.start()
+        started = time.monotonic()
+
+        with pytest.raises(CallFailed):
+            client.send(request, wire, connect_timeout_s=600)
+
+        leaving.join()
+    assert time.monotonic() - started < 60
 
 
 # --- connections -------------------------------------------------------------------------------

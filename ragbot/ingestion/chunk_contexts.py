@@ -6,6 +6,7 @@ what it means there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,6 +17,7 @@ import structlog
 from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk
+from ragbot.core.errors import CircuitOpen, ProviderUnavailable
 from ragbot.core.ports import Generator, Progress
 from ragbot.core.text import cleaned, count_tokens
 from ragbot.storage.chunk_contexts import ChunkContextStore
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 # Calls at the same time, and seconds for each of them.
 CALLS = 4
 CALL_S = 60.0
+# The waits for a model that is busy, or that is left alone because it was.
+WAITS_S = (2.0, 4.0, 8.0, 16.0, 32.0)
+_BUSY = (429, 503)
 # Characters of the page and of the chunk that the model is shown, and of the line that is kept.
 PAGE_SHOWN = 2000
 CHUNK_SHOWN = 3000
@@ -49,10 +54,12 @@ class ChunkContextWriter:
         generator: Generator,
         contexts: ChunkContextStore,
         cost_usd: Callable[[int, int], float | None] = lambda _read, _written: None,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._generator = generator
         self._contexts = contexts
         self._cost_usd = cost_usd
+        self._wait = wait
 
     def with_contexts(self, book: Book, chunks: Sequence[Chunk], progress: Progress) -> list[Chunk]:
         """Return the chunks with their lines in front of their search texts.
@@ -91,10 +98,23 @@ class ChunkContextWriter:
 
     def _write(self, item: tuple[str, Prompt]) -> tuple[str, str]:
         sha, prompt = item
-        with closing(self._generator.generate(prompt, Deadline(CALL_S), Generation())) as pieces:
-            line = " ".join(cleaned("".join(pieces)).split())[:LONGEST_LINE]
+        line = self._line(prompt)
         self._contexts.store(self._generator.name, sha, line)
         return sha, line
+
+    def _line(self, prompt: Prompt) -> str:
+        for wait_s in WAITS_S:
+            try:
+                return self._asked(prompt)
+            except ProviderUnavailable as error:
+                if error.reason.status not in _BUSY and not isinstance(error, CircuitOpen):
+                    raise
+                self._wait(wait_s)
+        return self._asked(prompt)
+
+    def _asked(self, prompt: Prompt) -> str:
+        with closing(self._generator.generate(prompt, Deadline(CALL_S), Generation())) as pieces:
+            return " ".join(cleaned("".join(pieces)).split())[:LONGEST_LINE]
 
 
 def _prompt(title: str, pages: Mapping[str, str], chunk: Chunk) -> Prompt:

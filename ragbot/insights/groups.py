@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.ports import Embedder
 from ragbot.index.analysis import Analyzer
@@ -36,6 +37,8 @@ _TRIGRAM_WEIGHT = 0.7
 # A question is compared with so many groups at most, which bounds memory (16 MB) and time.
 MOST_COMPARED = 4096
 _AT_ONCE = 512
+# The time for a question's vector: a run has a lease, and what is left is for the next one.
+_VECTOR_S = 30.0
 # The terms of so many stems are remembered; a book and its readers use fewer.
 _STEMS = 20_000
 
@@ -231,7 +234,7 @@ class QuestionGrouper:
                 packed = np.frombuffer(question.vector, dtype=np.int8)
                 return question.embedder, _unit(packed.astype(np.float32))
             if self._embedder is not None:
-                vector = self._embedder.embed([question.words]).vectors[0]
+                vector = self._embedder.embed([question.words], Deadline(_VECTOR_S)).vectors[0]
                 return self._embedder.name, _unit(np.asarray(vector, dtype=np.float32))
         return WORDS, word_vector(question.words, question.language or "english")
 

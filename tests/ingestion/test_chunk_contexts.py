@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import ProviderUnavailable
+from ragbot.core.errors import CircuitOpen, ProviderReason, ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
@@ -29,12 +29,16 @@ class LineWriter:
     def __init__(self, fails_after: int | None = None) -> None:
         self.prompts: list[Prompt] = []
         self.fails_after = fails_after
+        self.failures: list[Exception] = []
         self._lock = threading.Lock()
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         with self._lock:
             self.prompts.append(prompt)
             count = len(self.prompts)
+            failure = self.failures.pop() if self.failures else None
+        if failure is not None:
+            raise failure
         if self.fails_after is not None and count > self.fails_after:
             raise ProviderUnavailable("down")
         yield "On quokkas,\n"
@@ -119,3 +123,27 @@ def test_price_is_told_before_the_first_call_and_progress_moves(make) -> None:
     assert told["calls"] == 3
     assert told["at_most_usd"] == pytest.approx((told["input_tokens"] + 3 * 80) / 100, abs=0.01)
     assert [stage for stage in stages if stage[0] == "context"] == [("context", n, 3) for n in range(4)]
+
+
+def test_busy_model_is_waited_for(make) -> None:
+    """Accounts with a small rate answer 429 all the time; a book has thousands of passages."""
+    waits: list[float] = []
+    busy = ProviderUnavailable("busy", ProviderReason(status=429))
+    writer = LineWriter()
+    writer.failures = [busy, CircuitOpen("not called")]
+
+    make(writer, wait=waits.append).ingest_book(THREE_CHAPTERS)
+
+    assert sorted(waits) in ([2.0, 2.0], [2.0, 4.0])
+
+
+def test_model_that_stays_busy_ends_the_run(make) -> None:
+    """An outage must come to light."""
+    waits: list[float] = []
+    writer = LineWriter()
+    writer.failures = [ProviderUnavailable("busy", ProviderReason(status=503))] * 1000
+
+    with pytest.raises(ProviderUnavailable):
+        make(writer, wait=waits.append).ingest_book(THREE_CHAPTERS)
+
+    assert set(waits) == {2.0, 4.0, 8.0, 16.0, 32.0}

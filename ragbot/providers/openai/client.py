@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ T = TypeVar("T")
 
 # A call is not retried if the provider asks for a longer pause: the next model answers sooner.
 LONGEST_PAUSE_S = 2.0
+# A book has no next model, and nobody waits for its vectors: they wait for a busy server so often, for so
+# long at most, and twice as long each time where it does not say how long.
+MOST_WAITS = 5
+LONGEST_WAIT_S = 90.0
+FIRST_WAIT_S = 2.0
 # The pause before a retry if the provider names none; the jitter keeps callers from retrying all at once.
 PAUSE_S = 0.25
 JITTER_S = 0.25
@@ -52,6 +58,8 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 # Statuses of failures that may pass, besides those of 500 and more.
 _PASSING = (408, 409, 429)
+# Statuses of a server that has no time now.
+_BUSY = (429, 503)
 # Statuses that blame this request: another one may succeed.
 _OF_THIS_REQUEST = (400, 413, 422)
 
@@ -94,6 +102,9 @@ class OpenAIClient:
             "OpenAI-Project": access.project,
         }
         self._private = {name: text for name, text in account.items() if text}
+        # Held by the call of a book that waits for a busy server.
+        self._turn = threading.Lock()
+        self._gave_up_at = float("-inf")
 
     def dialect_of(self, model: str) -> DialectMemory:
         """Return what is known about a model's server."""
@@ -138,14 +149,16 @@ class OpenAIClient:
     def call(self, attempt: Callable[[], T], deadline: Deadline | None, *, single_try: bool = False) -> T:
         """Call `attempt` and return its result; retry temporary failures within the deadline.
 
-        With `single_try` there is no retry. Raises ProviderUnavailable or ProviderRejected, and
-        DeadlineExceeded or Cancelled if the deadline itself has ended.
+        With `single_try` there is no retry; without a deadline, as for a book, a busy server is waited for.
+        Raises ProviderUnavailable or ProviderRejected, and DeadlineExceeded or Cancelled if the deadline
+        itself has ended.
         """
+        has_time = deadline is None and not single_try
         for tries_left in range(0 if single_try else self.access.max_retries, -1, -1):
             if deadline is not None:
                 deadline.check()
             try:
-                return attempt()
+                return self._waiting_while_busy(attempt) if has_time else attempt()
             except Exception as error:
                 if deadline is not None:
                     deadline.check()
@@ -153,11 +166,42 @@ class OpenAIClient:
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
                 may_pass = failure.retryable and _may_pass(error, failure.reason)
+                if has_time and failure.reason.status in _BUSY:
+                    may_pass = False
                 if not tries_left or not may_pass or pause_s > LONGEST_PAUSE_S or too_late:
                     # What a provider says with a status may quote the key: it stays out of tracebacks too.
                     raise failure from (None if isinstance(error, ResponseRefused) else error)
             _wait(pause_s, deadline)
         raise AssertionError("unreachable")
+
+    def _waiting_while_busy(self, attempt: Callable[[], T]) -> T:
+        """Call `attempt`; where the server is busy, wait and ask again.
+
+        No other call of a book asks meanwhile: it would use up what becomes free.
+        """
+        with self._turn:
+            pass
+        try:
+            return attempt()
+        except ResponseRefused as error:
+            if not self._is_busy(error):
+                raise
+            busy, since = error, time.monotonic()
+        with self._turn:
+            for waits in range(MOST_WAITS):
+                pause_s = _busy_s(busy, waits)
+                if not self._is_busy(busy) or pause_s > LONGEST_WAIT_S or self._gave_up_at > since:
+                    raise busy
+                _wait(since + pause_s - time.monotonic(), None)
+                try:
+                    return attempt()
+                except ResponseRefused as error:
+                    busy, since = error, time.monotonic()
+            self._gave_up_at = since
+            raise busy
+
+    def _is_busy(self, error: ResponseRefused) -> bool:
+        return error.status in _BUSY and _may_pass(error, self.translated(error).reason)
 
     def translated(self, error: Exception) -> ProviderError:
         """Return a wire's or a parser's error as ours; its text stays behind, for it may quote the key."""
@@ -219,10 +263,21 @@ def _wait(seconds: float, deadline: Deadline | None) -> None:
 
 def _pause_s(error: Exception) -> float:
     """Return the seconds to wait before a retry: the provider's Retry-After or `PAUSE_S`, plus jitter."""
+    asked_s = _retry_after_s(error)
+    # (No random numbers of quality are needed: they spread callers, and guard nothing.)
+    return (PAUSE_S if asked_s is None else asked_s) + random.uniform(0, JITTER_S)  # noqa: S311
+
+
+def _busy_s(error: ResponseRefused, waits: int) -> float:
+    """Return the seconds to wait for a busy server, after so many waits before."""
+    asked_s = _retry_after_s(error)
+    return (FIRST_WAIT_S * 2**waits if asked_s is None else asked_s) + random.uniform(0, JITTER_S)  # noqa: S311
+
+
+def _retry_after_s(error: Exception) -> float | None:
+    """Return the seconds that the provider asks for; infinity for a date, which is far away, or None."""
     asked = error.retry_after if isinstance(error, ResponseRefused) else None
     try:
-        base = max(0.0, float(asked)) if asked else PAUSE_S
+        return max(0.0, float(asked)) if asked else None
     except ValueError:
-        # A date is too far in the future for a reader.
-        return LONGEST_PAUSE_S + 1
-    return base + random.uniform(0, JITTER_S)  # noqa: S311 - spreads callers, guards nothing
+        return float("inf")

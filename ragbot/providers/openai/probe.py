@@ -122,8 +122,8 @@ def _answered(client: OpenAIClient, model: str) -> str:
 
 
 def _embedded(client: OpenAIClient, model: str) -> str:
-    embedder = OpenAIEmbedder(client, model, LIST_S)
-    (vector,) = embedder.embed([_PASSAGE]).vectors
+    embedder = OpenAIEmbedder(client, model, PROBE_S)
+    (vector,) = embedder.embed([_PASSAGE], Deadline(PROBE_S)).vectors
     return f"embeds, {len(vector)} dimensions{_told(client.dialect_of(embedder.name).current())}"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from ragbot.core.errors import (
     ProviderUnavailable,
     RequestRejected,
 )
+from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from tests.providers.asking import KEY, cancelled_soon, client_of, takes_less_than
@@ -190,6 +193,88 @@ def test_trouble_that_passes_costs_no_vector(
     upstream.script(trouble, Reply(), endpoint=EMBEDDINGS)
 
     assert len(embedder.embed(TEXTS).vectors) == 3
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give the seconds that calls have waited; the waits themselves are left out."""
+    waits: list[float] = []
+    monkeypatch.setattr(
+        openai_client, "_wait", lambda seconds, _deadline: waits.append(round(max(seconds, 0), 1))
+    )
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("busy", "waits"),
+    [
+        (Status(429, retry_after=3), [3.0, 3.0]),
+        (Status(429, retry_after=60), [60.0, 60.0]),
+        (Status(503), [2.0, 4.0]),
+    ],
+    ids=str,
+)
+def test_books_call_waits_for_a_busy_server(
+    busy: Status, waits: list[float], upstream: OpenAIUpstream, embedder: OpenAIEmbedder, waited: list[float]
+) -> None:
+    """Accounts with a small rate ask for pauses all the time; a book has thousands of texts."""
+    upstream.script(busy, busy, Reply(), endpoint=EMBEDDINGS)
+
+    assert len(embedder.embed(TEXTS).vectors) == 3
+    assert waited == waits
+
+
+def test_books_call_does_not_wait_for_ever(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, waited: list[float]
+) -> None:
+    """An outage must come to light, and a spent quota asks for a day."""
+    upstream.always(Status(503), EMBEDDINGS)
+    with pytest.raises(ProviderUnavailable):
+        embedder.embed(TEXTS)
+    assert waited == [2, 4, 8, 16, 32]
+
+    waited.clear()
+    upstream.always(Status(429, retry_after=86_400), EMBEDDINGS)
+    with pytest.raises(ProviderUnavailable):
+        embedder.embed(TEXTS)
+    assert waited == []
+
+
+def test_books_calls_wait_for_the_one_that_waits(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would use up what becomes free, and one of them might get nothing five times."""
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def wait(_seconds: float, _deadline: Deadline | None) -> None:
+        waits.set()
+        goes_on.wait(60)
+
+    monkeypatch.setattr(openai_client, "_wait", wait)
+    upstream.script(Status(429, retry_after=3), endpoint=EMBEDDINGS)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(embedder.embed, TEXTS)
+        assert waits.wait(60)
+        second = threads.submit(embedder.embed, TEXTS[:1])
+        with pytest.raises(TimeoutError):
+            second.result(0.1)
+        calls = len(upstream.calls(EMBEDDINGS))
+        goes_on.set()
+
+        assert len(first.result(60).vectors) + len(second.result(60).vectors) == 4
+    assert calls == 1
+
+
+def test_questions_call_does_not_wait(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, waited: list[float]
+) -> None:
+    """The words alone find nearly as much."""
+    upstream.always(Status(429, retry_after=1), EMBEDDINGS)
+
+    with pytest.raises(ProviderUnavailable):
+        embedder.embed(TEXTS, Deadline(20))
+
+    assert waited == []
 
 
 def test_questions_call_is_not_repeated(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:

@@ -55,6 +55,10 @@ class PaidProvider:
         self.embeddings = CircuitBreaker(
             "embeddings", states, lease_s=settings.openai_embedding_timeout_s + TRIAL_GRACE_S
         )
+        # Restating has less time than an answer: a model that is too slow for it still answers.
+        self.questions = CircuitBreaker(
+            "questions", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S
+        )
         # The names of the circuits.
         self.names = (*settings.paid_models, f"openai/{settings.openai_embedding_model}") if client else ()
         self._embedding_model = settings.openai_embedding_model
@@ -114,8 +118,12 @@ def build_providers(
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
         generator=generator or _generator(settings, paid, extractive),
         own_words=extractive if paid.client is not None and generator is None else None,
-        question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
-        context_generator=None if generator else _optional(settings, paid, settings.context_model),
+        question_generator=None
+        if generator
+        else _optional(settings, paid, settings.chosen_question_model, paid.questions),
+        context_generator=None
+        if generator
+        else _optional(settings, paid, settings.context_model, paid.models),
         scorer=scorer,
         sentences=sentences,
     )
@@ -230,15 +238,19 @@ def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -
 def _generator(settings: Settings, paid: PaidProvider, extractive: Generator) -> Generator:
     if paid.client is None:
         return extractive
-    models = [_model(settings, paid, paid.client, name) for name in settings.models]
+    models = [_model(settings, paid, paid.client, name, paid.models) for name in settings.models]
     return FallbackGenerator([*models, extractive])
 
 
-def _optional(settings: Settings, paid: PaidProvider, name: str | None) -> Generator | None:
-    return _model(settings, paid, paid.client, name) if name and paid.client is not None else None
+def _optional(
+    settings: Settings, paid: PaidProvider, name: str | None, circuits: CircuitBreaker
+) -> Generator | None:
+    return _model(settings, paid, paid.client, name, circuits) if name and paid.client is not None else None
 
 
-def _model(settings: Settings, paid: PaidProvider, client: OpenAIClient, name: str) -> Generator:
+def _model(
+    settings: Settings, paid: PaidProvider, client: OpenAIClient, name: str, circuits: CircuitBreaker
+) -> Generator:
     from ragbot.providers.openai.generator import OpenAIGenerator
 
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
@@ -246,7 +258,7 @@ def _model(settings: Settings, paid: PaidProvider, client: OpenAIClient, name: s
     most_usd = paid.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0
     return PaidGenerator(
         model,
-        paid.models,
+        circuits,
         paid.budget,
         most_usd,
         # Without a limit nobody waits for the sum.

@@ -251,11 +251,13 @@ def _optional(
 def _model(
     settings: Settings, paid: PaidProvider, client: OpenAIClient, name: str, circuits: CircuitBreaker
 ) -> Generator:
+    from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS
     from ragbot.providers.openai.generator import OpenAIGenerator
 
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
     model = OpenAIGenerator(client, name, settings.openai_first_word_timeout_s, paid.cost_usd)
-    most_usd = paid.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0
+    # Any model may turn out to think.
+    most_usd = paid.cost_usd(name, longest_prompt, settings.answer_tokens * THOUGHTS_TO_WORDS) or 0.0
     return PaidGenerator(
         model,
         circuits,

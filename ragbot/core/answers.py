@@ -226,6 +226,8 @@ class Generation:
 
     model: str = ""
     usage: Usage = field(default_factory=Usage)
+    unspoken: Usage = field(default_factory=lambda: Usage(cost_usd=0.0))
+    """What calls cost that ended without a word; they are of models before the one that answered, too."""
     fell_back: bool = False
     """A later model of the chain answered."""
     extractive: bool = False
@@ -283,7 +285,7 @@ class Draft:
             known,
             model=generation.model,
             degraded=(*generation.degraded, *known.degraded),
-            usage=known.usage + usage,
+            usage=known.usage + usage + generation.unspoken,
             latency_ms=replace(
                 known.latency_ms, total=(now - self.started) * 1000, generate=(now - self.asked) * 1000
             ),

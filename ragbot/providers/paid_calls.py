@@ -31,7 +31,7 @@ class PaidGenerator:
 
     `most_usd` is the highest cost of a call, which is reserved while it runs; with `can_wait` its charge may
     be written some seconds later. Raises CircuitOpen, or BudgetSpent if less than that is left or the prompt
-    forbids models. An answer that was cut or stopped is charged too.
+    forbids models. An answer that was cut or stopped is charged too, and so are thoughts without an answer.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class PaidGenerator:
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         if prompt.without_model or not self._budget.reserve(self._most_usd):
             raise BudgetSpent("The budget for models is spent.")
+        before, generation.unspoken = generation.unspoken, Usage(cost_usd=0.0)
         try:
             deadline.check()
             attempt = self._circuits.enter(self.name)
@@ -70,9 +71,16 @@ class PaidGenerator:
                     yield from pieces
                 self._answered_at = time.monotonic()
         finally:
-            if generation.model == self.name:
-                self._budget.charge(self.name, generation.usage, can_wait=self._can_wait)
+            self._charge(generation)
+            generation.unspoken += before
             self._budget.release(self._most_usd)
+
+    def _charge(self, generation: Generation) -> None:
+        unspoken = generation.unspoken
+        if generation.model == self.name:
+            self._budget.charge(self.name, generation.usage + unspoken, can_wait=self._can_wait)
+        elif unspoken.input_tokens or unspoken.output_tokens:
+            self._budget.charge(self.name, unspoken, can_wait=self._can_wait)
 
     def ping(self) -> None:
         """Call the model only if it has not answered just now: an answer shows more than a ping."""

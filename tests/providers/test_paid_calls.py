@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
 
-from ragbot.core.answers import Generation, Usage
+from ragbot.core.answers import Generation, Prompt, Usage
 from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
@@ -110,6 +111,39 @@ def test_call_without_a_word_is_not_charged(budget: LoggingBudget, circuits: Cir
         asked(paid(budget, circuits, ProviderUnavailable("down")))
 
     assert (budget.charges, budget.reserved_usd) == ([], 0)
+
+
+class Thinker(ScriptedGenerator):
+    """Has thought before it says what it says."""
+
+    thoughts = Usage(input_tokens=10, output_tokens=90, cost_usd=0.01)
+
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        generation.unspoken += self.thoughts
+        yield from super().generate(prompt, deadline, generation)
+
+
+@pytest.mark.parametrize(
+    ("said", "charged"),
+    [
+        ((ProviderUnavailable("no word"),), Thinker.thoughts),
+        (("Nine ", "months [1]."), Usage(input_tokens=20, output_tokens=92, cost_usd=pytest.approx(0.011))),
+    ],
+    ids=["without a word", "before an answer"],
+)
+def test_thoughts_are_charged(
+    said: tuple[str | Exception, ...], charged: Usage, budget: LoggingBudget, circuits: CircuitBreaker
+) -> None:
+    """To the model that has thought, and once; the reply tells what all models cost."""
+    before = Usage(input_tokens=5, cost_usd=0.002)
+    generation = Generation(unspoken=before)
+    thinker = PaidGenerator(Thinker(*said), circuits, budget, 0.1)
+
+    with suppress(ProviderUnavailable):
+        list(thinker.generate(prompt_of(), Deadline(20), generation))
+
+    assert budget.charges == [("test/scripted", charged)]
+    assert generation.unspoken == before + Thinker.thoughts
 
 
 def test_model_that_fails_is_not_called_for_a_while(budget: LoggingBudget, circuits: CircuitBreaker) -> None:

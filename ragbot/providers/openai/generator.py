@@ -30,7 +30,14 @@ from ragbot.providers.openai.dialect import ServerDialect, adapted, merged
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
-from ragbot.providers.openai.stream import CompletionReader, Ending, Said, counted_tokens, tells_thoughts
+from ragbot.providers.openai.stream import (
+    CompletionReader,
+    Ending,
+    RefusedInStream,
+    Said,
+    counted_tokens,
+    tells_thoughts,
+)
 from ragbot.providers.openai.thoughts import ThoughtFilter
 
 # Kept of the deadline for answering without a model when this one does not speak in time.
@@ -160,12 +167,24 @@ class OpenAIGenerator:
             response = attempt.enter_context(self._client.post("/chat/completions", request.body, wire))
             answer = self._answer(request, dialect, call, wire)
             answer.pieces = answer.read(response)
-            first = next(answer.pieces, None)
-            if first is None:
-                raise self._without_a_word(answer, dialect)
+            with self._charged_without_a_word(answer):
+                first = next(answer.pieces, None)
+                if first is None:
+                    raise self._without_a_word(answer, dialect)
             answer.first = first
             call.stack.push(attempt.pop_all())
             return answer
+
+    @contextmanager
+    def _charged_without_a_word(self, answer: _Answer) -> Iterator[None]:
+        """Note the cost of a call that fails within the block: its prompt was read, and it may have thought."""
+        try:
+            yield
+        except RefusedInStream:
+            raise
+        except BaseException:
+            answer.call.generation.unspoken += self._usage(answer, ())
+            raise
 
     def _answer(
         self, request: ChatRequest, dialect: ServerDialect, call: _Call, wire: InterruptibleConnection

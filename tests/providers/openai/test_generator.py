@@ -25,7 +25,7 @@ from harness.openai_upstream import (
     Reply,
     Status,
 )
-from ragbot.core.answers import NOT_IN_BOOK, Generation
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Usage
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,
@@ -185,6 +185,36 @@ def test_cost_of_a_model_without_a_price_is_not_known(client: OpenAIClient) -> N
 
     assert generation.usage.output_tokens > 0
     assert generation.usage.cost_usd is None
+
+
+def test_thoughts_without_an_answer_are_counted() -> None:
+    """They are what a model that thinks costs, and the provider charges for both tries."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 800, "total_tokens": 900}
+    chunks = [delta("", "length"), {"choices": [], "usage": usage}, "[DONE]"]
+    generation = Generation()
+
+    with RawUpstream(*chunks) as upstream, client_of(upstream, max_retries=0) as client:
+        generator = OpenAIGenerator(client, "gpt-4o", 5)
+        with pytest.raises(AnswerEmpty):
+            list(generator.generate(prompt_of(), Deadline(20), generation))
+
+    assert (generation.model, generation.usage) == ("", Usage())
+    # With four times the room for the second one.
+    assert generation.unspoken == Usage(
+        input_tokens=200, output_tokens=1600, cost_usd=pytest.approx(2 * (0.00025 + 0.008))
+    )
+
+
+def test_prompt_of_a_model_that_never_spoke_is_counted() -> None:
+    """Its provider has read it, and does not say how much."""
+    generation = Generation()
+    with RawUpstream({"choices": []}, stays=True) as upstream, client_of(upstream, max_retries=0) as client:
+        silent = OpenAIGenerator(client, "gpt-4o", PATIENCE_S)
+        with pytest.raises(ProviderUnavailable):
+            list(silent.generate(prompt_of(), Deadline(20), generation))
+
+    assert generation.unspoken.input_tokens > 20
+    assert (generation.unspoken.cost_usd or 0) > 0
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": "many"}, {"prompt_tokens": [1]}, "none", [1], 7, 1e400])

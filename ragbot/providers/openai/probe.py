@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
-from ragbot.core.errors import ProviderError
+from ragbot.core.errors import DeadlineExceeded, ProviderError
 from ragbot.core.findings import Finding
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.dialect import ServerDialect
@@ -21,7 +21,8 @@ from ragbot.providers.openai.http_client import CallFailed, ResponseRefused
 # A local server may load its model first.
 PROBE_S = 60.0
 LIST_S = 5.0
-ANSWER_TOKENS = 40
+# Models that think need them; others stop after their sentence.
+ANSWER_TOKENS = 400
 _PASSAGE = "The kettle in the kitchen is green. It holds two litres."
 _QUESTION = "Which colour is the kettle?"
 # Servers that answer well and do not list their models.
@@ -71,15 +72,18 @@ def _checked(name: str, setting: str, check: Callable[[], str]) -> Finding:
         return Finding(name, True, check())
     except ProviderError as error:
         return Finding(name, False, advice(error, setting))
+    except DeadlineExceeded:
+        return Finding(name, False, _UNREACHED)
 
 
 def _listed(client: OpenAIClient, models: Sequence[str]) -> str:
+    # By OpenAI's SDK, which answers do without: where it and our own client disagree, a server is odd.
+    # (Its import takes seconds, which are not the server's.)
+    import openai
+
     deadline = Deadline(LIST_S)
 
     def ask() -> list[str]:
-        # By OpenAI's SDK, which answers do without: where it and our own client disagree, a server is odd.
-        import openai
-
         access = client.access
         address, _, query = (access.base_url or "").partition("?")
         try:

@@ -50,8 +50,10 @@ class Settings(BaseSettings):
     debug: bool = Field(
         False, description="Whether each step is logged, as with LOG_LEVEL=DEBUG; refused in production."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least severe line that is logged."
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        None,
+        description="The least severe line that is logged.",
+        json_schema_extra={"shown_default": "INFO"},
     )
     metrics_token: SecretStr | None = Field(
         None, description="The bearer token that /metrics demands; unset, anybody may read them."
@@ -451,7 +453,7 @@ class Settings(BaseSettings):
     @property
     def chosen_log_level(self) -> Literal["DEBUG", "INFO", "WARNING", "ERROR"]:
         """Return the least severe line that is logged: the configured level, else what DEBUG says."""
-        return "DEBUG" if self.debug and "log_level" not in self.model_fields_set else self.log_level
+        return self.log_level or ("DEBUG" if self.debug else "INFO")
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

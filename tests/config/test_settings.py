@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url
 
 from ragbot import create_app
-from ragbot.config import PROJECT_ROOT, Settings, load_settings
+from ragbot.config import PROJECT_ROOT, Settings, load_settings, settings_as_json
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 
@@ -79,6 +79,18 @@ def test_key_brings_its_embedder_unless_one_is_named() -> None:
     assert load_settings({"OPENAI_API_KEY": "sk-x"}).chosen_embedder == "openai"
     assert load_settings({"OPENAI_API_KEY": "sk-x", "EMBEDDER": "local"}).chosen_embedder == "local"
     assert load_settings({"EMBEDDER": "none"}).chosen_embedder == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [({}, "INFO"), ({"DEBUG": True}, "DEBUG"), ({"DEBUG": True, "LOG_LEVEL": "INFO"}, "INFO")],
+)
+def test_process_that_ingests_logs_as_the_service_does(given: dict[str, object], level: str) -> None:
+    """DEBUG asks for each step, until a level is named."""
+    settings = load_settings(given)
+
+    assert settings.chosen_log_level == level
+    assert load_settings(settings_as_json(settings)).chosen_log_level == level
 
 
 def test_file_may_begin_with_a_byte_order_mark(write_env: Callable[[bytes], Path]) -> None:

@@ -175,7 +175,8 @@ def measure(load: Load, book: str, command: Sequence[str] = ()) -> dict[str, Any
     questions = load_questions(QUESTIONS)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_upstream() as upstream:
         common = {"DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3", "RATE_LIMIT_ENABLED": "false"}
-        with_model = common | {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": upstream.base_url}
+        provider = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": upstream.base_url}
+        with_model = common | provider | {"EMBEDDER": "openai"}
         ingestion = None if command else prepared(book, with_model)
         with served(with_model, command) as server:
             model = measure_with_model(server, upstream, questions, load)

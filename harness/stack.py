@@ -66,6 +66,7 @@ def laid(wanted: Wanted) -> Iterator[Ground]:
             "INDEX_DIR": str(folder / "index"),
             "OPENAI_API_KEY": "sk-bench",
             "OPENAI_BASE_URL": upstream.base_url,
+            "EMBEDDER": "openai",
         }
         if wanted.database_url:
             settings["DATABASE_URL"] = wanted.database_url

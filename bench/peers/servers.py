@@ -81,6 +81,7 @@ def prepared(
         urls = stack.enter_context(_databases(database, folder))
         provider = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": upstream.base_url}
         ragbot = provider | QUOTAS | {"DATABASE_URL": urls["ragbot"], "INDEX_DIR": str(folder / "index")}
+        ragbot["EMBEDDER"] = "openai"
         peer = provider | {"DATABASE_URL": urls["peer"], "QDRANT_PATH": str(folder / "qdrant")}
         if one_thread:
             peer |= ONE_THREAD

@@ -60,8 +60,8 @@ class PaidProvider:
             "questions", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S
         )
         # The names of the circuits.
-        self.names = (*settings.paid_models, f"openai/{settings.openai_embedding_model}") if client else ()
-        self._embedding_model = settings.openai_embedding_model
+        self.names = (*settings.paid_models, f"openai/{settings.chosen_embedding_model}") if client else ()
+        self._embedding_model = settings.chosen_embedding_model
 
     def embedding_cost(self, tokens: int) -> float | None:
         """Return the cost of a call for vectors in US dollars; None where the price is unknown."""
@@ -137,7 +137,7 @@ def probe_provider(settings: Settings, paid: PaidProvider) -> Iterator[Finding]:
     from ragbot.providers.openai.probe import probe_provider as probe
 
     is_embedder = settings.chosen_embedder == "openai"
-    yield from probe(paid.client, settings.models, settings.openai_embedding_model if is_embedder else None)
+    yield from probe(paid.client, settings.models, settings.chosen_embedding_model if is_embedder else None)
 
 
 def _costs(settings: Settings) -> CostOf:
@@ -146,7 +146,7 @@ def _costs(settings: Settings) -> CostOf:
 
 def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBudget:
     _refuse_unknown_prices(settings)
-    models = {*settings.paid_models, f"openai/{settings.openai_embedding_model}"}
+    models = {*settings.paid_models, f"openai/{settings.chosen_embedding_model}"}
     charged = SpendingMetrics(metrics, models=models).charged
     budget = DailyBudget(database, settings.openai_daily_budget_usd, charged=charged)
     if budget.limit_usd is not None:
@@ -160,7 +160,7 @@ def _refuse_unknown_prices(settings: Settings) -> None:
     costs = _costs(settings)
     paid_for = [*settings.paid_models]
     if settings.chosen_embedder == "openai":
-        paid_for.append(settings.openai_embedding_model)
+        paid_for.append(settings.chosen_embedding_model)
     unknown = [name for name in paid_for if costs(name, 1, 1) is None]
     if unknown:
         raise ConfigurationError(
@@ -203,7 +203,7 @@ def _embedder(settings: Settings, paid: PaidProvider) -> Embedder | None:
         from ragbot.providers.openai.embedder import OpenAIEmbedder
 
         return OpenAIEmbedder(
-            paid.client, settings.openai_embedding_model, settings.openai_embedding_timeout_s
+            paid.client, settings.chosen_embedding_model, settings.openai_embedding_timeout_s
         )
     if settings.chosen_embedder == "local":
         return build_local_embedder(settings, for_questions=True)

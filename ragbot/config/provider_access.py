@@ -12,6 +12,8 @@ from pydantic import AfterValidator, SecretStr
 _PASTED_PATHS = re.compile(r"/(?:chat/completions|completions|embeddings|responses|models)$")
 # What an HTTP header carries.
 _HEADER_VALUE = re.compile(r"[!-~]+")
+# A region's has its name before it, as in eu.api.openai.com.
+OPENAI_HOST = "api.openai.com"
 _QUOTES = "\"'`"
 
 
@@ -33,6 +35,12 @@ def normalized_base_url(given: str) -> str:
         )
     path = _PASTED_PATHS.sub("", parts.path.rstrip("/")).rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", parts.query, ""))
+
+
+def is_openai(base_url: str | None) -> bool:
+    """Return whether an address is one of OpenAI's own, which no address means, too."""
+    host = urlsplit(base_url).hostname or "" if base_url else OPENAI_HOST
+    return host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")
 
 
 def normalized_key(given: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ragbot.config.postgres_url import normalized_postgres_url
-from ragbot.config.provider_access import UsableBaseUrl, UsableKey
+from ragbot.config.provider_access import UsableBaseUrl, UsableKey, is_openai
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -21,6 +21,9 @@ ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+# What is asked for where the provider is OpenAI and nothing is named.
+OPENAI_FALLBACK_MODEL = "gpt-3.5-turbo"
+OPENAI_EMBEDDING_MODEL = "text-embedding-3-small"
 _DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
 _YES, _NO = ("1", "true", "yes", "on", "t", "y"), ("0", "false", "no", "off", "f", "n")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
@@ -163,7 +166,9 @@ class Settings(BaseSettings):
         1.0, ge=0, description="Seconds for which a worker trusts its knowledge of the published edition."
     )
     embedder: Literal["openai", "local", "none"] | None = Field(
-        None, description="Where vectors come from; unset, OpenAI where there is a key, else the local model."
+        None,
+        description="Where vectors come from; unset, OpenAI where there is a key, else the local model. With "
+        "another OPENAI_BASE_URL it is the local model, too, unless OPENAI_EMBEDDING_MODEL is set.",
     )
     local_embedder: Literal["english", "multilingual"] = Field(
         "english",
@@ -180,15 +185,23 @@ class Settings(BaseSettings):
     )
     openai_org_id: str = Field("", description="The organisation that pays, if the key has several.")
     openai_project_id: str = Field("", description="The project that pays, if the key has several.")
-    openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
+    openai_embedding_model: str | None = Field(
+        None,
+        description="The model for vectors.",
+        json_schema_extra={"shown_default": OPENAI_EMBEDDING_MODEL},
+    )
     openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
     openai_llm_fallback_model: str | None = Field(
-        "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
+        None,
+        description="The model that answers if the first one fails before its first word; `none` for none, "
+        "as it is unset with another OPENAI_BASE_URL.",
+        json_schema_extra={"shown_default": OPENAI_FALLBACK_MODEL},
     )
     question_model: str | None = Field(
         None,
         description="The model that restates follow-up questions, questions in another language and several "
-        "questions at once for the search; the fallback model if empty, `none` for never.",
+        "questions at once for the search; the fallback model if empty, or the first one where there "
+        "is none; `none` for never.",
     )
     context_model: str | None = Field(
         None,
@@ -466,13 +479,20 @@ class Settings(BaseSettings):
     @property
     def models(self) -> tuple[str, ...]:
         """Return the models that answer, in the order in which they are tried."""
-        names = self.openai_llm_model, self.openai_llm_fallback_model
+        names = self.openai_llm_model, self.chosen_fallback_model
         return tuple(dict.fromkeys(filter(None, names)))
+
+    @property
+    def chosen_fallback_model(self) -> str | None:
+        """Return the model after the first one: the configured one, else OpenAI's where it is OpenAI."""
+        default = OPENAI_FALLBACK_MODEL if is_openai(self.openai_base_url) else None
+        chosen = self.openai_llm_fallback_model or default
+        return None if chosen == "none" else chosen
 
     @property
     def chosen_question_model(self) -> str | None:
         """Return the model that restates questions for the search; None for never."""
-        chosen = self.question_model or self.openai_llm_fallback_model
+        chosen = self.question_model or self.chosen_fallback_model or self.openai_llm_model
         return None if chosen == "none" else chosen
 
     @property
@@ -488,10 +508,16 @@ class Settings(BaseSettings):
 
     @property
     def chosen_embedder(self) -> Literal["openai", "local", "none"]:
-        """Return the embedder: the configured one, else OpenAI if there is a key."""
+        """Return the embedder: the configured one, else OpenAI if there is a key to a model of vectors."""
         if self.embedder:
             return self.embedder
-        return "openai" if self.openai_api_key else "local"
+        has_model = is_openai(self.openai_base_url) or self.openai_embedding_model
+        return "openai" if self.openai_api_key and has_model else "local"
+
+    @property
+    def chosen_embedding_model(self) -> str:
+        """Return the provider's model for vectors: the configured one, else OpenAI's."""
+        return self.openai_embedding_model or OPENAI_EMBEDDING_MODEL
 
     @property
     def chosen_web_concurrency(self) -> int:

@@ -93,6 +93,51 @@ def test_process_that_ingests_logs_as_the_service_does(given: dict[str, object],
     assert load_settings(settings_as_json(settings)).chosen_log_level == level
 
 
+LOCAL_SERVER = {
+    "OPENAI_BASE_URL": "http://localhost:11434/v1",
+    "OPENAI_API_KEY": "any",
+    "OPENAI_LLM_MODEL": "qwen3:8b",
+}
+
+
+def test_other_server_is_asked_for_no_model_of_openais() -> None:
+    """It has none of them: no book could be ingested, and no question restated."""
+    settings = load_settings(LOCAL_SERVER)
+
+    assert settings.models == settings.paid_models == ("qwen3:8b",)
+    assert settings.chosen_question_model == "qwen3:8b"
+    assert settings.chosen_embedder == "local"
+    assert load_settings(settings_as_json(settings)).chosen_embedder == "local"
+
+
+@pytest.mark.parametrize("named", [{"EMBEDDER": "openai"}, {"OPENAI_EMBEDDING_MODEL": "nomic-embed-text"}])
+def test_other_servers_vectors_are_used_where_they_are_named(named: dict[str, str]) -> None:
+    """A gateway to OpenAI has its models, and Ollama others."""
+    settings = load_settings(LOCAL_SERVER | named)
+
+    assert settings.chosen_embedder == "openai"
+    assert settings.chosen_embedding_model == named.get("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")
+    assert load_settings(settings_as_json(settings)).chosen_embedder == "openai"
+
+
+@pytest.mark.parametrize("url", [None, "https://api.openai.com/v1", "https://eu.api.openai.com/v1"])
+def test_openai_has_a_model_for_each_part(url: str | None) -> None:
+    """A key is enough."""
+    settings = load_settings({"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": url})
+
+    assert settings.models == ("gpt-4o", "gpt-3.5-turbo")
+    assert settings.chosen_question_model == "gpt-3.5-turbo"
+    assert settings.chosen_embedder == "openai"
+
+
+def test_fallback_can_be_switched_off() -> None:
+    """An empty variable counts as unset, so there is a word for it."""
+    settings = load_settings({"OPENAI_API_KEY": "sk-x", "OPENAI_LLM_FALLBACK_MODEL": "none"})
+
+    assert settings.models == ("gpt-4o",)
+    assert settings.chosen_question_model == "gpt-4o"
+
+
 def test_file_may_begin_with_a_byte_order_mark(write_env: Callable[[bytes], Path]) -> None:
     """Some editors write one, and the first setting was once silently not there."""
     write_env(b"\xef\xbb\xbfPORT=1001\n")

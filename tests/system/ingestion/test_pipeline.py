@@ -30,6 +30,7 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
             "INDEX_DIR": str(tmp_path / "index"),
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": upstream.base_url,
+            "EMBEDDER": "openai",
         }
         command = ["book", "ingest", str(book)]
         with tempfile.TemporaryFile() as said:

@@ -145,6 +145,7 @@ def environment(folder: Path, database_url: str, upstream: OpenAIUpstream) -> di
         "MAX_BOOK_MB": "1",
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": upstream.base_url,
+        "EMBEDDER": "openai",
         "OPENAI_LLM_FALLBACK_MODEL": "gpt-4o-mini",
         "EDITION_POLL_S": "0",
     }

@@ -42,14 +42,17 @@ _OWN_NUMBER = re.compile(
     r"versions?|chapters?|sections?|cases?|options?|notes?|and|or|to)\s*\Z",
     re.IGNORECASE,
 )
+# Behind a number, a bracket or a unit a raised number is an exponent.
+_BASE = re.compile(r"(?:\d|[)}]|(?<![^\W\d_])[^\W\d_]{1,2})\Z")
+_LAST_WORD = re.compile(r"[^\s(*_]*\Z")
 
 
 class MarkSpelling:
     """Take the pieces of an answer and give them with each mark as `[1]`, or `[1][2]` for several.
 
     Only numbers from 1 to `passages` are marks. A number in round brackets is one at the end of a sentence or
-    a part of it, where neither the book (`quoted`) nor the answer before it uses such numbers otherwise. Code
-    is left as it is. Where the pieces are cut changes nothing.
+    a part of it, where neither the book (`quoted`) nor the answer before it uses such numbers otherwise. A
+    raised one may be an exponent. Code is left as it is. Where the pieces are cut changes nothing.
     """
 
     def __init__(self, *, passages: int, quoted: str) -> None:
@@ -91,7 +94,7 @@ class MarkSpelling:
 
     def _spelling(self, mark: re.Match[str]) -> str:
         written, kind = mark.group(), str(mark.lastgroup)
-        if self._fence or (kind == "round" and not self._is_cited_by(written)):
+        if self._fence or self._is_the_texts(kind, written):
             return written
         numbers: list[int] = []
         for first, last in _NUMBER.findall(mark[kind]):
@@ -101,6 +104,17 @@ class MarkSpelling:
         self._has_square_marks = self._has_square_marks or kind == "square"
         space = " " if kind == "round" else ""
         return space + "".join(f"[{number}]" for number in dict.fromkeys(numbers))
+
+    def _is_the_texts(self, kind: str, written: str) -> bool:
+        """Return whether the answer means something else by what looks like a mark, such as a power."""
+        if kind == "round":
+            return not self._is_cited_by(written)
+        if kind == "worded":
+            return written in self._quoted
+        if kind != "raised":
+            return False
+        may_be_power = "[" not in written and (self._has_square_marks or _BASE.search(self._line) is not None)
+        return may_be_power or f"{_LAST_WORD.findall(self._line)[0]}{written}" in self._quoted
 
     def _is_cited_by(self, written: str) -> bool:
         bare = written.strip()

@@ -27,6 +27,8 @@ SPELT = {
     "Nine months [passages 1 and 2].": "Nine months [1][2].",
     "Nine (passage 1) months (source 2).": "Nine [1] months [2].",
     "Nine months <sup>1</sup>, <sup>[2]</sup>.": "Nine months [1], [2].",
+    "Nine months<sup>1</sup><sup>2</sup>.": "Nine months[1][2].",
+    "Nine m<sup>2</sup> of the cellar<sup>1</sup>.": "Nine m<sup>2</sup> of the cellar[1].",
     "Nine months (1). At seven (2, 3).": "Nine months [1]. At seven [2][3].",
     "Nine months (1)": "Nine months [1]",
 }
@@ -36,6 +38,9 @@ KEPT = [
     "(1) first, (2) second",
     "f(1) and f (1, x)",
     "in [2024] or [9]",
+    "It falls with 9.8 m/s<sup>2</sup>.",
+    "A cube holds 10<sup>3</sup> litres, or (a + b)<sup>3</sup>.",
+    "Nine months [1], the area<sup>2</sup>.",
     "`a[1, 2]` and\n```\n【1】 x[1, 2]\n```\n",
     "Nine months [1]; rule of three (2).",
     "[a list, of words](https://book.example) [x]",
@@ -69,3 +74,21 @@ def test_what_may_be_something_else_stays(text: str, cuts: list[int]) -> None:
 def test_round_number_of_the_book_stays() -> None:
     """The book numbers its steps so itself."""
     assert spelled("Then do the rest (2).", [4], quoted="Wash (1), then cut (2).") == "Then do the rest (2)."
+
+
+@pytest.mark.parametrize(
+    "text", ["Do the exercise (No. 2).", "See p. 4 (§ 3).", "The speed<sup>2</sup> counts."]
+)
+@fuzz(100)
+@given(cuts=st.lists(st.integers(0, 200), max_size=30))
+def test_number_that_the_book_writes_so_stays(text: str, cuts: list[int]) -> None:
+    """It names an exercise, a paragraph or a power of the book's own."""
+    assert spelled(text, cuts, quoted=f"As the book has it. {text}") == text
+
+
+def test_raised_mark_of_a_book_with_powers_is_a_mark() -> None:
+    """The book's exponent stands behind another word."""
+    assert (
+        spelled("Nine months<sup>2</sup>.", [], quoted="It falls with 9.8 m/s<sup>2</sup>.")
+        == "Nine months[2]."
+    )

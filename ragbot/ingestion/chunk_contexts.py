@@ -14,10 +14,17 @@ from dataclasses import replace
 
 import structlog
 
-from ragbot.core.answers import Generation, Prompt
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk
-from ragbot.core.errors import CircuitOpen, ProviderUnavailable
+from ragbot.core.errors import (
+    AnswerCut,
+    CircuitOpen,
+    ContentFiltered,
+    ProviderError,
+    ProviderUnavailable,
+    RequestRejected,
+)
 from ragbot.core.ports import Generator, Progress
 from ragbot.core.text import cleaned, count_tokens
 from ragbot.storage.chunk_contexts import ChunkContextStore
@@ -27,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 # Calls at the same time, and seconds for each of them.
 CALLS = 4
-CALL_S = 60.0
+CALL_S = 120.0
 # The waits for a model that is busy, or that is left alone because it was.
 WAITS_S = (2.0, 4.0, 8.0, 16.0, 32.0)
 _BUSY = (429, 503)
@@ -35,7 +42,10 @@ _BUSY = (429, 503)
 PAGE_SHOWN = 2000
 CHUNK_SHOWN = 3000
 LONGEST_LINE = 300
-MAX_OUTPUT_TOKENS = 80
+# Models that think need them; others stop after their line.
+MAX_OUTPUT_TOKENS = 400
+# What lies in the passage: a filter's no, a refusal, an answer without a word or one that breaks off.
+_OF_THE_PASSAGE = (ContentFiltered, RequestRejected, AnswerCut)
 
 _SYSTEM = """\
 You write one line for the search index of a book. It says what a passage is about and where it stands, and \
@@ -64,8 +74,9 @@ class ChunkContextWriter:
     def with_contexts(self, book: Book, chunks: Sequence[Chunk], progress: Progress) -> list[Chunk]:
         """Return the chunks with their lines in front of their search texts.
 
-        The log tells the number of calls and their estimated price before the first one. Raises
-        ProviderError; what was written until then is stored.
+        The log tells the number of calls and their estimated price before the first one. A chunk whose line
+        the model refuses goes without. Raises ProviderError, also where it refuses them all; what was written
+        until then is stored.
         """
         pages = {page.path: page.source[:PAGE_SHOWN] for page in book.pages}
         by_sha = {sha_of(chunk.search_text): chunk for chunk in chunks}
@@ -73,17 +84,25 @@ class ChunkContextWriter:
         missing = [sha for sha in by_sha if sha not in known]
         prompts = {sha: _prompt(book.title, pages, by_sha[sha]) for sha in missing}
         self._announce(prompts)
-        lines = dict(known)
+        lines, refusals = dict(known), []
         progress("context", 0, len(missing))
         with ThreadPoolExecutor(CALLS) as calls:
             try:
                 for done, (sha, line) in enumerate(calls.map(self._write, prompts.items()), start=1):
-                    lines[sha] = line
+                    if isinstance(line, ProviderError):
+                        refusals.append(line)
+                    else:
+                        lines[sha] = line
                     progress("context", done, len(missing))
             except BaseException:
                 calls.shutdown(wait=False, cancel_futures=True)
                 raise
-        return [_with_line(chunk, lines[sha_of(chunk.search_text)]) for chunk in chunks]
+        if refusals:
+            log.warning("chunk_contexts_refused", count=len(refusals), code=refusals[-1].code)
+        if 1 < len(missing) == len(refusals):
+            # The passages are hardly at fault.
+            raise refusals[-1]
+        return [_with_line(chunk, lines.get(sha_of(chunk.search_text), "")) for chunk in chunks]
 
     def _announce(self, prompts: Mapping[str, Prompt]) -> None:
         read = sum(count_tokens(prompt.system + prompt.messages[0][1]) for prompt in prompts.values())
@@ -96,9 +115,13 @@ class ChunkContextWriter:
             at_most_usd=None if usd is None else round(usd, 2),
         )
 
-    def _write(self, item: tuple[str, Prompt]) -> tuple[str, str]:
+    def _write(self, item: tuple[str, Prompt]) -> tuple[str, str | ProviderError]:
+        """Return the line of a chunk, which is stored, or why there is none: the next run asks again."""
         sha, prompt = item
-        line = self._line(prompt)
+        try:
+            line = self._line(prompt)
+        except _OF_THE_PASSAGE as error:
+            return sha, error
         self._contexts.store(self._generator.name, sha, line)
         return sha, line
 
@@ -132,4 +155,6 @@ def _prompt(title: str, pages: Mapping[str, str], chunk: Chunk) -> Prompt:
 
 
 def _with_line(chunk: Chunk, line: str) -> Chunk:
-    return replace(chunk, search_text=f"{line}\n{chunk.search_text}") if line else chunk
+    # A model's refusal, which says nothing about the passage, begins so.
+    has_line = line and not line.startswith(NOT_IN_BOOK)
+    return replace(chunk, search_text=f"{line}\n{chunk.search_text}") if has_line else chunk

@@ -8,9 +8,17 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from ragbot.core.answers import Generation, Prompt
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import CircuitOpen, ProviderReason, ProviderUnavailable
+from ragbot.core.errors import (
+    AnswerCut,
+    AnswerEmpty,
+    CircuitOpen,
+    ContentFiltered,
+    ProviderReason,
+    ProviderUnavailable,
+    RequestRejected,
+)
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
@@ -30,6 +38,7 @@ class LineWriter:
         self.prompts: list[Prompt] = []
         self.fails_after = fails_after
         self.failures: list[Exception] = []
+        self.line = ""
         self._lock = threading.Lock()
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
@@ -41,8 +50,7 @@ class LineWriter:
             raise failure
         if self.fails_after is not None and count > self.fails_after:
             raise ProviderUnavailable("down")
-        yield "On quokkas,\n"
-        yield "  and where they live."
+        yield from (self.line,) if self.line else ("On quokkas,\n", "  and where they live.")
 
     def ping(self) -> None:
         """Return always."""
@@ -121,7 +129,7 @@ def test_price_is_told_before_the_first_call_and_progress_moves(make) -> None:
 
     (told,) = [line for line in logs if line["event"] == "chunk_contexts_begin"]
     assert told["calls"] == 3
-    assert told["at_most_usd"] == pytest.approx((told["input_tokens"] + 3 * 80) / 100, abs=0.01)
+    assert told["at_most_usd"] == pytest.approx((told["input_tokens"] + 3 * 400) / 100, abs=0.01)
     assert [stage for stage in stages if stage[0] == "context"] == [("context", n, 3) for n in range(4)]
 
 
@@ -147,3 +155,41 @@ def test_model_that_stays_busy_ends_the_run(make) -> None:
         make(writer, wait=waits.append).ingest_book(THREE_CHAPTERS)
 
     assert set(waits) == {2.0, 4.0, 8.0, 16.0, 32.0}
+
+
+@pytest.mark.parametrize(
+    "refusal", [ContentFiltered(), AnswerEmpty("no word"), RequestRejected("no"), AnswerCut("cut")], ids=repr
+)
+def test_passage_whose_line_is_refused_goes_without(make, refusal: Exception) -> None:
+    """A filter says no to the same passage each time; the book must not wait for it."""
+    writer = LineWriter()
+    writer.failures = [refusal]
+    with capture_logs() as logs:
+        make(writer).ingest_book(THREE_CHAPTERS, edition="first")
+    texts = [one.chunk.search_text for one in make.editions.stored_chunks(make.editions.published())]
+
+    assert sorted(text.startswith("On quokkas") for text in texts) == [False, True, True]
+    assert [line["count"] for line in logs if line["event"] == "chunk_contexts_refused"] == [1]
+
+    again = LineWriter()
+    make(again).ingest_book(THREE_CHAPTERS, edition="second")
+    assert len(again.prompts) == 1
+
+
+def test_model_that_refuses_every_passage_ends_the_run(make) -> None:
+    """Then its name or its settings are wrong."""
+    writer = LineWriter()
+    writer.failures = [RequestRejected("no")] * 3
+
+    with pytest.raises(RequestRejected):
+        make(writer).ingest_book(THREE_CHAPTERS)
+
+
+def test_refusal_is_no_line(make) -> None:
+    """Its words would be found for every question about the model."""
+    writer = LineWriter()
+    writer.line = f"{NOT_IN_BOOK} I cannot help with that."
+    make(writer).ingest_book(THREE_CHAPTERS)
+    texts = [one.chunk.search_text for one in make.editions.stored_chunks(make.editions.published())]
+
+    assert not any("cannot help" in text for text in texts)

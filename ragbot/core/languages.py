@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from ragbot.core.code_fences import fenced_code
+
 # What the local models were trained on: the embedder with its vectors of sentences, and the cross-encoder.
 LOCAL_MODELS_LANGUAGE = "english"
 # In these languages every noun has a capital.
@@ -34,6 +36,7 @@ _COMMON: Mapping[str, frozenset[str]] = {
         "jeg",
         "finnish": "ja on ei se että oli hän mutta ovat kuin mikä mitä miten kuka missä miksi",
         "russian": "и в не на что с это как по из какой какие кто где почему сколько",
+        "ukrainian": "і й та в не на що з це як для є від або чи до який яка які де хто чому скільки",
         "turkish": "ve bir bu için ile de da olan çok gibi ne nasıl hangi kim nerede neden nedir kaç",
         "hungarian": "a az és hogy nem egy van is ez de mi hogyan melyik ki hol miért",
         "romanian": "și de la în cu nu pe este care sau ce cum cine unde câte",
@@ -42,7 +45,7 @@ _COMMON: Mapping[str, frozenset[str]] = {
         "indonesian": "dan yang di ke dari untuk dengan tidak ini itu apa bagaimana siapa",
     }.items()
 }
-# Other languages are detected by their script alone.
+# Other languages are detected by their script alone. Of several in one script this is the usual one.
 _SCRIPTS: Mapping[str, str] = {
     "DEVANAGARI": "hindi",
     "ARABIC": "arabic",
@@ -62,26 +65,75 @@ _SCRIPTS: Mapping[str, str] = {
     "KHMER": "khmer",
     "MYANMAR": "burmese",
     "LAO": "lao",
+    "GUJARATI": "gujarati",
+    "GURMUKHI": "punjabi",
+    "KANNADA": "kannada",
+    "MALAYALAM": "malayalam",
+    "SINHALA": "sinhala",
+    "ETHIOPIC": "amharic",
+}
+_SCRIPT_OF: Mapping[str, str] = {
+    **{language: script for script, language in reversed(list(_SCRIPTS.items()))},
+    "japanese": "HIRAGANA",
+    "russian": "CYRILLIC",
+    "ukrainian": "CYRILLIC",
 }
 _WORD = re.compile(r"[^\W\d_]+")
+# What is within a line and in no language: code, addresses, tags.
+_NO_PROSE = re.compile(r"`[^`\n]*`|\]\([^()\s]*\)|<[^<>\n]*>|https?://[!-~]+")
+# A technical book is full of names in Latin letters: its own script has at least this share of its letters.
+_LEAST_SHARE_OF_SCRIPT = 1 / 3
+# Kana to ideographs: Japanese has more, a Chinese book that quotes it has less.
+_LEAST_KANA = 0.25
 # A question needs so many of a language's commonest words, and more than twice those of the book's language.
 _FEWEST_COMMON = 2
 _LETTERS_LOOKED_AT = 400
 
 
 def language_of(texts: Iterable[str]) -> str:
-    """Return the language (its Snowball name) whose commonest words occur most; "english" if none do."""
+    """Return the language (its Snowball name) of a book's texts in Markdown; "english" if nothing tells.
+
+    Only their prose counts. The script is that of most letters, or another than Latin which has a third of
+    them; of the languages of a script it is the one whose commonest words occur most.
+    """
+    characters: Counter[str] = Counter()
     words: Counter[str] = Counter()
-    scripts: Counter[str] = Counter()
     for text in texts:
-        scripts[script_of(text)] += len(text)
-        words.update(_WORD.findall(text.casefold()))
-    counts = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
-    script = max(scripts, key=lambda name: scripts[name], default="LATIN")
-    if script not in ("LATIN", "CYRILLIC") and script in _SCRIPTS:
-        return _SCRIPTS[script]
-    best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] else "english"
+        prose = _prose(text)
+        characters.update(prose)
+        words.update(_WORD.findall(prose.casefold()))
+    return _language_in(_script_of_book(characters), words)
+
+
+def _prose(text: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    if "```" in text or "~~~" in text:
+        for code in fenced_code(text):
+            pieces.append(text[position : code.start])
+            position = code.end
+    return _NO_PROSE.sub(" ", " ".join((*pieces, text[position:])))
+
+
+def _script_of_book(characters: Mapping[str, int]) -> str:
+    letters = _letters_by_script(characters)
+    kana = letters.pop("HIRAGANA", 0) + letters.pop("KATAKANA", 0)
+    ideographs = letters.pop("CJK", 0)
+    # Nobody writes kana without ideographs, and Chinese has one without the other.
+    letters["HIRAGANA" if kana > _LEAST_KANA * ideographs else "CJK"] = kana + ideographs
+    script = max(letters.keys() & _SCRIPTS, key=lambda name: letters[name])
+    return script if letters[script] > _LEAST_SHARE_OF_SCRIPT * letters.total() else "LATIN"
+
+
+def _language_in(script: str, words: Mapping[str, int]) -> str:
+    """Return the language of a script whose commonest words occur most; if none do, its usual one."""
+    counts = {
+        language: sum(words[word] for word in common)
+        for language, common in _COMMON.items()
+        if _SCRIPT_OF.get(language, "LATIN") == script
+    }
+    best = max(counts, key=lambda language: counts[language], default="")
+    return best if counts.get(best) else _SCRIPTS.get(script, "english")
 
 
 @lru_cache(maxsize=256)
@@ -90,7 +142,10 @@ def foreign_language(question: str, book_language: str) -> str:
     script = script_of(question)
     own_script = _SCRIPT_OF.get(book_language, "LATIN")
     if script and script != own_script and not {script, own_script} <= {"CJK", "HIRAGANA", "KATAKANA"}:
-        return _SCRIPTS.get(script, "") if script != "LATIN" else _by_words(question, book_language)
+        if script == "LATIN":
+            return _by_words(question, book_language)
+        words = Counter(_WORD.findall(question.casefold()))
+        return _language_in(script, words) if script in _SCRIPTS else ""
     return _by_words(question, book_language) if own_script == "LATIN" else ""
 
 
@@ -98,13 +153,19 @@ def script_of(text: str) -> str:
     """Return the Unicode name of the script of most letters ("LATIN"); "" for a text without letters."""
     if text.isascii():
         return "LATIN" if any(character.isalpha() for character in text[:_LETTERS_LOOKED_AT]) else ""
+    counts = _letters_by_script(Counter(text[:_LETTERS_LOOKED_AT]))
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _letters_by_script(characters: Mapping[str, int]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for character in text[:_LETTERS_LOOKED_AT]:
+    for character, number in characters.items():
         # Vowel signs are no letters for Python, but half of a Hindi word.
         if character.isalpha() or unicodedata.category(character) in ("Mn", "Mc"):
-            counts[unicodedata.name(character, "").partition(" ")[0]] += 1
-    del counts["COMBINING"]
-    return counts.most_common(1)[0][0] if counts else ""
+            counts[unicodedata.name(character, "").partition(" ")[0]] += number
+    for no_script in ("COMBINING", "VARIATION"):
+        del counts[no_script]
+    return counts
 
 
 def _by_words(question: str, book_language: str) -> str:
@@ -113,13 +174,6 @@ def _by_words(question: str, book_language: str) -> str:
     own = counts.get(book_language, 0)
     best = max(counts, key=lambda language: counts[language])
     return best if counts[best] >= _FEWEST_COMMON and counts[best] > 2 * own else ""
-
-
-_SCRIPT_OF: Mapping[str, str] = {
-    **{language: script for script, language in reversed(list(_SCRIPTS.items()))},
-    "japanese": "HIRAGANA",
-    "russian": "CYRILLIC",
-}
 
 
 # Languages by their own names, for a reader who asks in another language than the book's.
@@ -136,6 +190,7 @@ _OWN_NAMES = {
     "norwegian": "norsk",
     "finnish": "suomi",
     "russian": "русский",
+    "ukrainian": "українська",
     "turkish": "Türkçe",
     "hungarian": "magyar",
     "romanian": "română",
@@ -157,6 +212,7 @@ _ASK_IN = {
     "polish": "Odpowiadam tylko na pytania w języku tej książki: {name}.",
     "turkish": "Yalnızca bu kitabın dilindeki soruları yanıtlayabilirim: {name}.",
     "russian": "Я отвечаю только на вопросы на языке этой книги: {name}.",
+    "ukrainian": "Я відповідаю лише на запитання мовою цієї книги: {name}.",
     "hindi": "मैं केवल इस पुस्तक की भाषा में पूछे गए प्रश्नों का उत्तर दे सकता हूँ: {name}।",
     "chinese": "我只能回答用本书语言提出的问题：{name}。",
     "japanese": "この本の言語での質問にのみお答えできます：{name}。",
@@ -187,6 +243,7 @@ _TAGS = {
     "norwegian": "no",
     "finnish": "fi",
     "russian": "ru",
+    "ukrainian": "uk",
     "turkish": "tr",
     "hungarian": "hu",
     "romanian": "ro",
@@ -209,6 +266,12 @@ _TAGS = {
     "khmer": "km",
     "burmese": "my",
     "lao": "lo",
+    "gujarati": "gu",
+    "punjabi": "pa",
+    "kannada": "kn",
+    "malayalam": "ml",
+    "sinhala": "si",
+    "amharic": "am",
 }
 
 

@@ -48,6 +48,8 @@ _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _APOSTROPHE_TAIL = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
 _LONGEST_TERM = 64
+# A language without a stemmer of its own: most of its endings are those of a relative.
+_STEMMED_AS = {"ukrainian": "russian"}
 
 # Operators of programs: punctuation in prose, terms in code.
 _OPERATOR = re.compile(r"[-+*/%=<>!&|^~?:.@$#]{1,4}")
@@ -130,14 +132,15 @@ def with_plain_apostrophes(text: str) -> str:
 
 
 class Analyzer:
-    """Split text into terms for one language, named as Snowball's stemmers are; others are not stemmed.
+    """Split text into terms for one language, named as Snowball's stemmers are; most others are not stemmed.
 
     Safe to use from several threads.
     """
 
     def __init__(self, language: str) -> None:
         self.language = language
-        stemmer = Stemmer.Stemmer(language, 0) if language in Stemmer.algorithms() else None
+        stemmed_as = _STEMMED_AS.get(language, language)
+        stemmer = Stemmer.Stemmer(stemmed_as, 0) if stemmed_as in Stemmer.algorithms() else None
         lock = threading.Lock()
 
         @lru_cache(maxsize=50_000)

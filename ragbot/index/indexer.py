@@ -32,7 +32,7 @@ LANGUAGE_CHUNKS = 500
 
 
 def book_language(chunks: Sequence[Chunk]) -> str:
-    """Return the language that most of a book's chunks are written in."""
+    """Return the language that most of a book's prose is written in."""
     return language_of(chunk.text for chunk in chunks[:: len(chunks) // LANGUAGE_CHUNKS + 1])
 
 

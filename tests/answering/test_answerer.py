@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.fuzzing import fuzz
 from tests.providers.asking import extractive_generator
-from tests.served import three_chapter_app
+from tests.served import keyless_app, three_chapter_app
 
 HOW_LONG = Question("How long is the cheddar ripened?")
 ALL = "Bread is baked from flour [1]. Cheese is made from milk [2]. Green tea is brewed at 80 degrees [3]."
@@ -290,6 +291,56 @@ def test_question_in_another_language_is_told_why_it_is_refused(whole: Answerer)
 
     assert answer.status is Status.REFUSED
     assert answer.text.startswith("Ich kann nur Fragen in der Sprache dieses Buches beantworten: English.")
+
+
+TECHNICAL = """# {heading}
+
+```python
+from ownership import the_value_of, what_is_moved
+
+for value in the_value_of("a string that is moved"):
+    # This is what the owner does with it: it is dropped at the end of the scope.
+    print("The value and the owner of it", value, what_is_moved(value))
+```
+
+See [`Drop`](https://docs.code.test/std/ops/trait.Drop.html#what-is-dropped-and-when).
+
+{text}
+"""
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "question"),
+    [
+        (
+            "所有权",
+            "所有权是用于管理内存的一组规则。编译器会检查这些规则。",
+            "所有权是用于管理内存的规则吗？",
+        ),
+        ("所有権", "所有権とは、メモリを管理するための規則です。", "所有権とはメモリを管理する規則ですか？"),
+        ("स्वामित्व", "स्वामित्व मेमोरी के प्रबंधन के नियमों का समूह है।", "स्वामित्व क्या है?"),
+        (
+            "Володіння",
+            "Володіння — це набір правил керування пам’яттю.",
+            "Володіння — це правила керування пам’яттю?",
+        ),
+    ],
+)
+def test_technical_book_answers_in_its_own_language(
+    new_database: DatabaseMaker, tmp_path: Path, heading: str, text: str, question: str
+) -> None:
+    """Most of its letters may be those of code, and its readers do not ask in English."""
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "ownership.md").write_text(TECHNICAL.format(heading=heading, text=text), encoding="utf-8")
+
+    with keyless_app(new_database, tmp_path) as app:
+        services = services_of(app)
+        services.ingestion.ingest_book(book, edition="first", site_url="https://book.test/")
+        answer = answer_from(make_answerer(services.retriever, extractive_generator(), LIMITS), question)
+
+    assert answer.status is Status.ANSWERED
+    assert text.split("。")[0] in answer.text
 
 
 # --- refusals ----------------------------------------------------------------------------------

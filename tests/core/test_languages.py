@@ -17,6 +17,7 @@ SENTENCES = {
     "swedish": "Alice matar surdegen varje morgon och brödet är inte gräddat i en kall ugn.",
     "finnish": "Alice ruokkii juuren joka aamu ja leipä ei ole kylmä, mutta se on hyvä.",
     "russian": "Алиса кормит закваску каждое утро, и хлеб не пекут в холодной печи.",
+    "ukrainian": "Аліса годує закваску щоранку, і хліб не печуть у холодній печі.",
     "turkish": "Alice her sabah mayayı besler ve ekmek çok sıcak bir fırında pişer.",
     "hungarian": "Alice minden reggel eteti a kovászt, és a kenyér nem hideg.",
     "romanian": "Alice hrănește maiaua în fiecare dimineață și pâinea nu este rece.",
@@ -34,6 +35,20 @@ SENTENCES = {
     "korean": "앨리스는 매일 아침 효모에게 먹이를 준다.",
     "greek": "Η Αλίκη ταΐζει το προζύμι κάθε πρωί.",
 }
+LISTING = """```python
+import the_oven_of_the_house as oven
+
+for loaf in oven.loaves:
+    # This is how it is baked: with the lid on, and in the middle of the oven.
+    if loaf.is_ready() and not loaf.is_cold:
+        print("The loaf is ready, and it can be taken out of the oven.")
+    else:
+        print("What is it that the oven does to the loaf?")
+```
+
+See [`oven.bake()`](https://docs.baking.test/reference/the-oven-of-the-house/how-to-bake.html).
+
+"""
 LATIN = [name for name, text in SENTENCES.items() if script_of(text) == "LATIN"]
 
 
@@ -48,6 +63,30 @@ def test_language_of_a_book_is_that_of_most_of_it() -> None:
     pages = [SENTENCES["german"]] * 5 + [SENTENCES["english"], SENTENCES["arabic"]]
 
     assert language_of(pages) == "german"
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_language_of_a_technical_book_is_that_of_its_prose(language: str) -> None:
+    """Listings and addresses take more room there than sentences, and their comments are in English."""
+    prose = f"`Loaf`: {SENTENCES[language]}"
+
+    assert language_of([LISTING + prose] * 3 + [prose + "\n\n" + LISTING]) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("在 React 中，组件通过 props 接收数据，并且不能修改它们。", "chinese"),
+        ("React のコンポーネントは props でデータを受け取ります。", "japanese"),
+        ("React में component को data props से मिलता है।", "hindi"),
+        ("日本語の「の」は英語の of に当たる。", "japanese"),
+        ("品牌名“茶の語”中的“の”是日语假名，相当于汉语的助词。", "chinese"),
+        ("The Greek word λόγος means a word, and it is also a reason.", "english"),
+    ],
+)
+def test_script_of_a_book_need_not_be_that_of_most_of_its_letters(text: str, language: str) -> None:
+    """Names are written in Latin letters, and a book in Latin letters may quote another script."""
+    assert language_of([text]) == language
 
 
 @pytest.mark.parametrize("texts", [[], ["x = 1"], ["2026", "§ 3"]])
@@ -86,6 +125,8 @@ def test_script_is_that_of_most_letters(text: str, script: str) -> None:
         ("ROS 2 क्या है?", "hindi"),
         ("什么是节点?", "chinese"),
         ("ノードとは何ですか", "japanese"),
+        ("Что такое узел?", "russian"),
+        ("Що таке вузол?", "ukrainian"),
     ],
 )
 def test_question_in_another_language_than_the_books_is_told(question: str, language: str) -> None:

@@ -69,6 +69,11 @@ def test_language_without_a_stemmer_keeps_its_words() -> None:
     assert Analyzer("klingon").terms("Nodes nodes") == ["nodes", "nodes"]
 
 
+def test_language_without_a_stemmer_of_its_own_has_that_of_a_relative() -> None:
+    """Ukrainian words have many endings, and a book seldom has the question's."""
+    assert len(set(Analyzer("ukrainian").terms("сервер сервера серверу сервером"))) == 1
+
+
 def test_stop_words_are_those_of_english_alone() -> None:
     """What carries no matter there may be a word of another language."""
     assert Analyzer("german").words("an for") == ["an", "for"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import dropwhile
 
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.core.answers import NOT_IN_BOOK
@@ -77,16 +78,41 @@ _CHAPTER = re.compile(
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_NUMBERED = re.compile(
-    r"^(?P<kind>chapter|module|part|section|lesson|unit|week)s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE
+_KINDS = "chapter|module|part|section|lesson|unit|week"
+_NUMBERED = re.compile(rf"^(?P<kind>{_KINDS})s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE)
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+).split()
+_ROMAN = "- i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
+# The number that a title begins with: "3. Models", "3 Models", "III: Models", "Kapitel 3", "Chapter Three".
+_OWN_NUMBER = re.compile(
+    rf"""^(?:
+        (?P<word>{_KINDS}|kapitel|teil|chapitre|partie|capítulo|parte|capitolo|hoofdstuk|deel|rozdział|глава|розділ)
+            (?:[\s_-]*(?P<a>\d{{1,3}})|[\s_-]+(?P<b>[a-z]+))
+        |(?P<c>\d{{1,3}})
+        |(?P<d>[ivx]+)(?=\s*(?:[.:)–—]|$))
+    )(?![^\W_]|[.,-]?\d)""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _INTRODUCES = re.compile(r"^(?:introduction|preface|foreword|welcome|about\s+(?:this|the)\b)", re.IGNORECASE)
+_FRONT_MATTER = re.compile(
+    rf"{_INTRODUCES.pattern}|^(?:home|cover|title\s+page|copyright|dedication|prologue|vorwort|einleitung|préface"
+    r"|avant-propos|prefacio|prólogo|introducción|introdução|prefazione|introduzione|voorwoord|inleiding"
+    r"|предисловие|введение|передмова|вступ)\b",
+    re.IGNORECASE,
+)
+# The addresses of a site's front page.
+_FRONT_PAGES = ("", "index", "index.html")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _WORD = re.compile(r"\w+")
 _NOT_OF_A_TITLE = frozenset(
     "the a an and on about of in for to with chapter module part section lesson unit".split()
 )
+
+
+# Its name, and its pages in order.
+Chapter = tuple[str, list[PageRecord]]
 
 
 class BookQuestion(StrEnum):
@@ -143,9 +169,9 @@ def _has(pages: Sequence[PageRecord], kind: str) -> bool:
     return sum(re.search(rf"\b{kind}\b", name, re.IGNORECASE) is not None for name in names) > 1
 
 
-def chapters_of(pages: Sequence[PageRecord]) -> list[tuple[str, list[PageRecord]]]:
+def chapters_of(pages: Sequence[PageRecord]) -> list[Chapter]:
     """Group pages by their outermost part, in order; a page without one is a chapter by itself."""
-    chapters: list[tuple[str, list[PageRecord]]] = []
+    chapters: list[Chapter] = []
     for page in pages:
         name = page.parts[0] if page.parts else page.title
         if page.parts and chapters and chapters[-1][0] == name:
@@ -155,7 +181,7 @@ def chapters_of(pages: Sequence[PageRecord]) -> list[tuple[str, list[PageRecord]
     return chapters
 
 
-def chapter_named(pages: Sequence[PageRecord], name: str) -> tuple[str, list[PageRecord]] | None:
+def chapter_named(pages: Sequence[PageRecord], name: str) -> Chapter | None:
     """Find a chapter by "module 3", by its title or by most of its words; None where none is meant."""
     chapters = chapters_of(pages)
     numbered = _NUMBERED.match(name)
@@ -173,20 +199,88 @@ def chapter_named(pages: Sequence[PageRecord], name: str) -> tuple[str, list[Pag
 
 
 def _by_number(
-    chapters: Sequence[tuple[str, list[PageRecord]]], pages: Sequence[PageRecord], kind: str, number: str
-) -> tuple[str, list[PageRecord]] | None:
-    digits = str(_NUMBERS.index(number.lower())) if number.lower() in _NUMBERS else number
-    named = re.compile(rf"\b{kind}s?[\s_-]*(?:\d+\s*[-–]\s*)?{re.escape(digits)}(?!\d)", re.IGNORECASE)
+    chapters: Sequence[Chapter], pages: Sequence[PageRecord], kind: str, number: str
+) -> Chapter | None:
+    value = _value_of(number)
+    named = _names_of(kind, value, number)
     for title, inside in chapters:
         if named.search(title):
             return title, inside
-    inside = [
-        page for page in pages if named.search(page.title) or any(named.search(part) for part in page.parts)
-    ]
+    inside = [page for page in pages if any(map(named.search, (page.title, *page.parts)))]
+    if not inside:
+        in_paths = [(_number_in_path(page.path, kind), page) for page in pages]
+        inside = [page for found, page in in_paths if found is not None and found == value]
+        if not inside and any(found is not None for found, _ in in_paths):
+            return None
     if inside:
         return inside[0].title, inside
-    real = [chapter for chapter in chapters if len(chapter[1]) > 1] or list(chapters)
-    return real[int(digits) - 1] if digits.isdigit() and 0 < int(digits) <= len(real) else None
+    return _by_own_number(chapters, pages, value) if value is not None else None
+
+
+def _value_of(number: str) -> int | None:
+    number = number.lower()
+    if number.isdecimal():
+        return int(number)
+    return next((names.index(number) for names in (_NUMBERS, _ROMAN) if number in names), None)
+
+
+def _names_of(kind: str, value: int | None, number: str) -> re.Pattern[str]:
+    """Return what names a chapter in a title or a folder's name: "Module 2", "Weeks 1-2", "Part II"."""
+    is_spelt = value is not None and 0 < value < len(_NUMBERS)
+    words = f"{_NUMBERS[value]}|{_ROMAN[value]}" if is_spelt and value else re.escape(number)
+    digits = rf"(?:\d+\s*[-–]\s*)?0*{re.escape(number) if value is None else value}"
+    return re.compile(rf"\b{kind}s?(?:[\s_-]*{digits}|[\s_-]+(?:{words}))(?![^\W_])", re.IGNORECASE)
+
+
+def _number_in_path(path: str, kind: str) -> int | None:
+    """Return the number of a chapter of this kind in a page's path: "src/ch04-01-ownership.md", "week-4/a.md"."""
+    short = "(?:chapter|chap|ch)" if kind.lower() == "chapter" else kind
+    match = re.search(rf"(?<![^\W_]){short}[_-]?(\d{{1,3}})(?![^\W_])", path, re.IGNORECASE)
+    return int(match[1]) if match else None
+
+
+def _by_own_number(chapters: Sequence[Chapter], pages: Sequence[PageRecord], value: int) -> Chapter | None:
+    """Find a chapter by the number that its title begins with, or by counting where no title has one."""
+    bare, worded = _own_numbers(chapters)
+    of_pages, _ = _own_numbers([(page.title, [page]) for page in pages])
+    for numbered in (bare, of_pages, worded):
+        if len(numbered) > 1:
+            found = numbered.get(value, [])
+            return found[0] if len(found) == 1 else None
+    return _counted(chapters, value)
+
+
+def _own_numbers(chapters: Sequence[Chapter]) -> tuple[dict[int, list[Chapter]], dict[int, list[Chapter]]]:
+    """Return chapters by the numbers of their titles: first those without a word before it, then the others."""
+    bare: dict[int, list[Chapter]] = {}
+    worded: dict[int, list[Chapter]] = {}
+    for chapter in chapters:
+        match = _OWN_NUMBER.match(chapter[0])
+        value = _value_of(next(filter(None, match.group("a", "b", "c", "d")))) if match else None
+        if match and value is not None:
+            (worded if match["word"] else bare).setdefault(value, []).append(chapter)
+    return bare, worded
+
+
+def _counted(chapters: Sequence[Chapter], value: int) -> Chapter | None:
+    """Return the chapter of a number in a book that numbers none; None where it is not certain what counts.
+
+    Chapters are what comes after the front matter. Where some have several pages, others in between have one:
+    they may be chapters or not.
+    """
+    real = list(dropwhile(_is_front_matter, chapters))
+    if any(len(inside) > 1 for _, inside in real):
+        while len(real[-1][1]) == 1:
+            real.pop()
+        if any(len(inside) == 1 for _, inside in real):
+            return None
+    return real[value - 1] if 0 < value <= len(real) else None
+
+
+def _is_front_matter(chapter: Chapter) -> bool:
+    title, inside = chapter
+    first = inside[0]
+    return _FRONT_MATTER.search(title) is not None or (not first.parts and first.address in _FRONT_PAGES)
 
 
 def _overlap(wanted: set[str], title: str) -> float:

@@ -231,6 +231,72 @@ def test_number_in_a_title_is_no_chapters_number() -> None:
     assert chapter_named([PageRecord("a.md", "ROS 2 Basics", "a", ())], "chapter 2") is None
 
 
+def titled(*titles: str) -> list[PageRecord]:
+    return [PageRecord(f"{n}.md", title, f"{n}", ()) for n, title in enumerate(titles)]
+
+
+@pytest.mark.parametrize(
+    ("titles", "third"),
+    [
+        (("Preface", "1. Getting started", "2. Data", "3. Models"), "3. Models"),
+        (("Preface", "1 Getting started", "2 Data", "3 Models"), "3 Models"),
+        (("Preface", "Chapter One: A", "Chapter Two: B", "Chapter Three: C"), "Chapter Three: C"),
+        (("Preface", "Chapter I", "Chapter II", "Chapter III"), "Chapter III"),
+        (("Preface", "I. Bread", "II. Cheese", "III. Tea"), "III. Tea"),
+        (("Vorwort", "Kapitel 1: A", "Kapitel 2: B", "Kapitel 3: C"), "Kapitel 3: C"),
+        (("Foreword", "Introduction", "Bread", "Cheese", "Tea"), "Tea"),
+        (("Bread", "Cheese", "Tea"), "Tea"),
+    ],
+)
+@pytest.mark.parametrize("name", ["chapter 3", "chapter three", "Chapter III"])
+def test_chapter_by_number_has_this_number(titles: tuple[str, ...], third: str, name: str) -> None:
+    """Its title says so in one way or another, or it is the third behind the front matter."""
+    found = chapter_named(titled(*titles), name)
+
+    assert found is not None
+    assert found[0] == third
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("1. Bread", "2. Cheese", "4. Tea"),
+        ("Module 1: Bread", "Module 2: Cheese"),
+        ("1. Bread", "3.1 Cheese", "2. Tea"),
+    ],
+)
+def test_number_that_no_title_has_is_not_counted(titles: tuple[str, ...]) -> None:
+    """The third page of a numbered book is not chapter 3."""
+    assert chapter_named(titled(*titles), "chapter 3") is None
+
+
+def test_chapter_is_not_counted_where_single_pages_may_be_chapters() -> None:
+    """Another one would mislead: some books have chapters of one page between others."""
+    pages = [
+        PageRecord("a.md", "Getting Started", "a", ()),
+        PageRecord("b.md", "Bread", "b", ("Baking",)),
+        PageRecord("c.md", "Rolls", "c", ("Baking",)),
+    ]
+
+    assert chapter_named(pages, "chapter 1") is None
+
+
+def test_chapter_is_found_by_the_number_in_its_pages_paths() -> None:
+    """The titles of many books have none."""
+    pages = [
+        PageRecord("src/ch00-00-introduction.md", "Introduction", "ch00-00-introduction.html", ()),
+        PageRecord("src/ch01-00-bread.md", "Bread", "ch01-00-bread.html", ()),
+        PageRecord("src/ch01-02-rolls.md", "Rolls", "ch01-02-rolls.html", ("Bread",)),
+        PageRecord("src/ch02-00-cheese.md", "Cheese", "ch02-00-cheese.html", ()),
+        PageRecord("src/ch02-01-milk.md", "Milk", "ch02-01-milk.html", ("Cheese",)),
+    ]
+
+    found = chapter_named(pages, "chapter 2")
+
+    assert found == ("Cheese", pages[3:])
+    assert chapter_named(pages, "chapter 3") is None
+
+
 def test_chapter_by_number_is_found_among_folders_and_titles() -> None:
     """Books number their files, too."""
     pages = [

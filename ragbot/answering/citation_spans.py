@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ragbot.answering.statements import without_code
 from ragbot.books.markup.readable import readable, readable_blocks
 from ragbot.core.code_fences import fenced_code
 from ragbot.core.text import folded, sentence_spans
@@ -52,7 +53,7 @@ def marked_texts(answer: str) -> Iterator[MarkedText]:
     A mark alone on its line belongs to the block above it.
     """
     position = 0
-    for marks in _MARKS.finditer(answer):
+    for marks in _MARKS.finditer(without_code(answer)):
         text = answer[position : marks.start()]
         position = marks.end()
         for number in re.findall(r"\d+", marks.group()):

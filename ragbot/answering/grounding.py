@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ragbot.answering.statements import MARK, Kind, Piece, StatementSplitter
+from ragbot.answering.statements import Kind, Piece, StatementSplitter
 from ragbot.answering.support import Claim, SupportFinder, says_silence
 from ragbot.core.answers import Grounding
 from ragbot.core.text import asks
@@ -124,7 +124,7 @@ class Grounder:
         if tuple(marks) == tuple(dict.fromkeys(piece.marks)):
             return piece.text
         kept = [mark for mark in piece.marks if mark in marks]
-        text = MARK.sub(lambda match: match.group() if int(match[1]) in marks else "", piece.text)
+        text = piece.text_with(marks)
         new = "".join(f"[{mark}]" for mark in marks if mark not in kept)
         if not new:
             return text

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ragbot.answering.statements import MARK
+from ragbot.answering.statements import without_marks
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
 from ragbot.core.domain import Passage
 from ragbot.core.invisible_characters import without_invisible
@@ -107,7 +107,7 @@ def chat_messages(
     messages: list[tuple[str, str]] = []
     for exchange in recent:
         messages.append(("user", _unfenced(exchange.question)))
-        messages.append(("assistant", _unfenced(MARK.sub("", exchange.answer))))
+        messages.append(("assistant", _unfenced(without_marks(exchange.answer))))
     book = [f'<book title="{_name(title)}">'] if title else []
     quoted = [_quoted(number, passages[number - 1], mode) for number in numbers]
     messages.append(("user", "\n\n".join([*book, *quoted, f"Question: {_unfenced(question)}"])))

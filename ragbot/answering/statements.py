@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from ragbot.core.code_fences import OpeningFence, opening_fence
+from ragbot.core.code_fences import OpeningFence, fenced_code, opening_fence
 from ragbot.core.text import sentence_spans
 
 CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
@@ -16,6 +17,7 @@ _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
 _MARKS_BEHIND_STOP = re.compile(r"(?<=[.!?…。！？])[\"'”’)*_]*(?:\s?\[\d{1,3}\])+")
+_CODE_SPAN = re.compile(r"(?<![\\`])(`++)[^`\n]++\1(?!`)")
 # Quotation marks, bullets and numbers, in any depth.
 _LEADS = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))*+"
 # A line that may open a listing.
@@ -58,7 +60,47 @@ class Piece:
     @property
     def marks(self) -> tuple[int, ...]:
         """Return the numbers of the marks, in order."""
-        return tuple(int(number) for number in MARK.findall(self.text))
+        marked = self.body if self.kind is Kind.SENTENCE else self.text
+        return tuple(int(mark[1]) for mark in marks_in(marked))
+
+    def text_with(self, marks: Collection[int]) -> str:
+        """Return the text with some of its marks alone."""
+        if self.kind is Kind.SENTENCE:
+            # (A code span may begin in what was given.)
+            return without_marks(self.body, but=marks)[self.given :]
+        return without_marks(self.text, but=marks)
+
+
+def without_code(text: str) -> str:
+    """Return a text of the same length with an "x" for each character of its code.
+
+    What looks like a mark there is an index: `argv[1]`.
+    """
+    if "`" not in text and "~~~" not in text:
+        return text
+    pieces: list[str] = []
+    position = 0
+    for code in fenced_code(text):
+        pieces += text[position : code.start], "x" * (code.end - code.start)
+        position = code.end
+    pieces.append(text[position:])
+    return _CODE_SPAN.sub(lambda span: "x" * len(span.group()), "".join(pieces))
+
+
+def marks_in(text: str) -> Iterator[re.Match[str]]:
+    """Yield the marks of a text, each with the blank before it and its number as the first group."""
+    return MARK.finditer(without_code(text))
+
+
+def without_marks(text: str, *, but: Collection[int] = ()) -> str:
+    """Remove the marks of a text, but for those of some numbers."""
+    pieces: list[str] = []
+    position = 0
+    for mark in marks_in(text):
+        if int(mark[1]) not in but:
+            pieces.append(text[position : mark.start()])
+            position = mark.end()
+    return "".join((*pieces, text[position:]))
 
 
 class StatementSplitter:

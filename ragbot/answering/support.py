@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 
-from ragbot.answering.statements import MARK
+from ragbot.answering.statements import without_marks
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.languages import CAPITAL_NOUNS, foreign_language
 from ragbot.core.text import asks, folded
@@ -89,7 +89,7 @@ class SupportFinder:
         That is so for a question, for what announces a list or a listing, for signs without a word, and where
         the book is said to be silent.
         """
-        text = MARK.sub("", sentence).strip()
+        text = without_marks(sentence).strip()
         announces = text.rstrip("*_ ").endswith((":", "："))
         if not any(map(str.isalnum, text)) or announces or asks(text) or says_silence(text):
             return None

@@ -60,6 +60,12 @@ def test_mark_alone_on_its_line_speaks_for_the_block_above() -> None:
     assert marks_of("See:\n\n| a |\n| --- |\n| 1 |\n\n[2]") == [(2, "| a |\n| --- |\n| 1 |")]
 
 
+def test_index_in_code_is_no_mark() -> None:
+    """A book on programming is full of them."""
+    assert marks_of("Run:\n\n```py\nx = a[1]\n```\n\n[2]") == [(2, "```py\nx = a[1]\n```")]
+    assert marks_of("`a[1]` is the first [2].") == [(2, "`a[1]` is the first")]
+
+
 def test_answer_without_marks_rests_on_nothing() -> None:
     """A refusal is one."""
     assert marks_of("The book does not say.") == []

@@ -37,6 +37,11 @@ def grounded(*texts: str, shown: int = 2, read: tuple[int, ...] = (1, 2)) -> tup
         pytest.param(f"{RIPENS} [1][2].", f"{RIPENS} [1].", id="one of two"),
         pytest.param(f"{RIPENS}. [2]", f"{RIPENS}. [1]", id="behind the stop"),
         pytest.param(f"{INVENTED} [1].", f"{INVENTED}.", id="of nothing"),
+        pytest.param(
+            "Cheddar waits for `months[2]` in the cave [1].",
+            "Cheddar waits for `months[2]` in the cave.",
+            id="an index in code",
+        ),
         pytest.param(f"- {RIPENS}\n- {BREWED}", f"- {RIPENS} [1]\n- {BREWED} [2]", id="items"),
         pytest.param(
             "To ripen it:\n\n- cheddar, nine months [1]",

@@ -229,6 +229,23 @@ def test_talk_so_far_comes_before_the_question_oldest_first() -> None:
     )
 
 
+def test_talk_so_far_keeps_the_indices_in_its_code() -> None:
+    """Only marks are left out."""
+    answer = "Read `argv[1]` [1]:\n\n```py\nname = argv[1]\n```\n\n[2]"
+
+    messages = chat_messages(
+        "Why?",
+        [],
+        [Exchange("How?", answer)],
+        mode=Mode.FULL_BOOK,
+        title="",
+        history_tokens=1000,
+        context_tokens=4000,
+    )
+
+    assert messages[1][1].rstrip() == "Read `argv[1]`:\n\n```py\nname = argv[1]\n```"
+
+
 @pytest.mark.parametrize(("budget", "exchanges"), [(1000, 2), (16, 1), (3, 0), (0, 0)])
 def test_oldest_of_the_talk_goes_first_when_the_budget_is_small(budget: int, exchanges: int) -> None:
     """The last exchange is what a follow-up follows."""

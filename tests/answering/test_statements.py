@@ -88,6 +88,17 @@ def test_statements_are_the_same_wherever_the_text_is_cut(seed: int) -> None:
     assert "".join(piece.text for piece in pieces_of(*cuts)) == ANSWER
 
 
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_index_in_a_code_span_is_no_mark(cut: int) -> None:
+    """The span may be cut where its bracket opens."""
+    text = "Read `argv[1]` of it [2]."
+
+    (sentence,) = [piece for piece in pieces_of(text[:cut], text[cut:]) if piece.kind is Kind.SENTENCE]
+
+    assert sentence.marks == (2,)
+    assert sentence.body[: sentence.given] + sentence.text_with([]) == "Read `argv[1]` of it."
+
+
 def test_words_are_given_as_they_come_and_marks_at_the_end_of_their_sentence() -> None:
     """The reader must not wait for a sentence, and a mark may still be moved."""
     splitter = StatementSplitter()

@@ -30,10 +30,25 @@ _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
 # Longer than any abbreviation with the quotes and brackets behind it.
 _ABBREVIATION_WINDOW = 60
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[])(?:e\.g|i\.e|etc|cf|vs|approx|resp|fig|figs|eq|no|vol|pp?|dr|mr|mrs|ms|prof|st|inc|ltd|al|[A-Za-z])\.$",
+    r"(?:^|[\s(\[])(?:e\.g|i\.e|etc|cf|vs|approx|resp|bzw|vgl|ggf|fig|figs|eq|no|vol|pp?|dr|mr|mrs|ms|prof|st|inc|ltd|al|[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _NO = re.compile(r"(?:^|[\s(\[])no\.$", re.IGNORECASE)
+# Before a number: German, Russian, Spanish.
+_OF_NUMBER = re.compile(
+    r"(?:^|[\s(\[])(?:nr|abb|tab|kap|ca|art|bd|рис|стр|гл|табл|pág|págs|núm|cap)\.$", re.IGNORECASE
+)
+# A German ordinal is a number with a stop, and a capital follows: "der 2. Weltkrieg", "bis 3. Mai".
+_ORDINAL = re.compile(
+    r"(?:^|[\s(\[])(?:(?<![Ii]\s)am|im|beim|vom|zum|zur|der|die|das|den|dem|des|eine?|eine[mnrs]|jede[mnrs]?)"
+    r"\s+\d{1,2}\.$",
+    re.IGNORECASE,
+)
+_DAY = re.compile(r"(?:^|[\s(\[])(?:(?P<since>seit|bis|ab|nach|und|oder)\s+)?\d{1,2}\.$", re.IGNORECASE)
+_MONTH = re.compile(
+    r"(?:Januar|Jänner|Februar|März|Mai|Juni|Juli|Oktober|Dezember|Jahrhundert|Jh"
+    r"|(?P<also_english>April|August|September|November))"
+)
 
 
 def folded(text: str) -> str:
@@ -120,9 +135,9 @@ _LINK_TARGET = re.compile(
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence of a run of prose, in order, without white space around.
 
-    A full stop after an abbreviation, an initial or inside a number does not end a sentence. A stop before a
-    small letter does not either, nor another sign at the end of a quotation. Line breaks inside a sentence
-    belong to it, as do the addresses of links and the texts of images.
+    A full stop after an abbreviation, an initial or a German ordinal or inside a number does not end a
+    sentence. A stop before a small letter does not either, nor another sign at the end of a quotation. Line
+    breaks inside a sentence belong to it, as do the addresses of links and the texts of images.
     """
     start = 0
     targets = deque(match.span() for match in _LINK_TARGET.finditer(text)) if "](" in text else deque()
@@ -135,7 +150,7 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         following = _NEXT_SIGN.match(text, end)
         stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
         next_sign = following[1] if following else ""
-        if stop.endswith(".") and _goes_on(stop, next_sign):
+        if stop.endswith(".") and _goes_on(stop, next_sign, text[end : end + _ABBREVIATION_WINDOW].lstrip()):
             continue
         # Within a sentence, the label of a button or a question: click “Open …” or press O.
         if match.group()[-1] in _CLOSING_QUOTES and next_sign.islower():
@@ -145,12 +160,23 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     yield from _trimmed(text, start, len(text))
 
 
-def _goes_on(stop: str, following: str) -> bool:
-    """Return whether a full stop ends no sentence: it abbreviates, or is before a small letter."""
+def _goes_on(stop: str, following: str, behind: str) -> bool:
+    """Return whether a full stop ends no sentence: it abbreviates, counts, or is before a small letter."""
     if following.islower():
         return True
+    if following.isdigit() and _OF_NUMBER.search(stop):
+        return True
+    if stop[-2:-1].isdigit() and following.isupper():
+        return _is_ordinal(stop, behind)
     # "No. 5" has a number, and "No." is an answer.
     return _ABBREVIATION.search(stop) is not None and (following.isdigit() or not _NO.search(stop))
+
+
+def _is_ordinal(stop: str, behind: str) -> bool:
+    if _ORDINAL.search(stop):
+        return True
+    day, month = _DAY.search(stop), _MONTH.match(behind)
+    return day is not None and month is not None and bool(day["since"] or not month["also_english"])
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -101,6 +101,18 @@ def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
         ("  ", []),
         ("Is it cold? No. It is warm.", ["Is it cold?", "No.", "It is warm."]),
         ("Cow no. 5 is Bob's. See No. 7.", ["Cow no. 5 is Bob's.", "See No. 7."]),
+        ("The answer is 5. The next is 6.", ["The answer is 5.", "The next is 6."]),
+        ("I am 12. My sister is 9.", ["I am 12.", "My sister is 9."]),
+        ("It ended on June 30. September was hot.", ["It ended on June 30.", "September was hot."]),
+        ("Er endet am 3. Mai 2027. Dann ist Schluss.", ["Er endet am 3. Mai 2027.", "Dann ist Schluss."]),
+        ("Die Frist: 3. Mai bis 30. September. Ende.", ["Die Frist: 3. Mai bis 30. September.", "Ende."]),
+        ("Im 19. und 20. Jahrhundert. Ende.", ["Im 19. und 20. Jahrhundert.", "Ende."]),
+        ("Nach dem 2. Weltkrieg. Ende.", ["Nach dem 2. Weltkrieg.", "Ende."]),
+        ("Ein 2. Versuch. Ende.", ["Ein 2. Versuch.", "Ende."]),
+        ("Werte von 0 bis 10. Der Rest.", ["Werte von 0 bis 10.", "Der Rest."]),
+        ("Schlüssel Nr. 5 gebraucht. Ende.", ["Schlüssel Nr. 5 gebraucht.", "Ende."]),
+        ("Siehe Abb. 3 bzw. Tab. 4. Ende.", ["Siehe Abb. 3 bzw. Tab. 4.", "Ende."]),
+        ("Это см. на рис. 5. Конец.", ["Это см. на рис. 5.", "Конец."]),
     ],
 )
 def test_sentences_end_where_a_reader_would_end_them(text: str, parts: list[str]) -> None:

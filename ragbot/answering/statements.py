@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 
 from ragbot.core.code_fences import OpeningFence, fenced_code, opening_fence
-from ragbot.core.text import sentence_spans
+from ragbot.core.text import STOPS, sentence_spans
 
 CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
 # With the blank before it.
@@ -16,7 +16,7 @@ MARK = re.compile(rf"\s?{CITATION_MARK.pattern}")
 _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
-_MARKS_BEHIND_STOP = re.compile(r"(?<=[.!?…。！？])[\"'”’)*_]*(?:\s?\[\d{1,3}\])+")
+_MARKS_BEHIND_STOP = re.compile(rf"(?<=[.!?…{''.join(STOPS)}])[\"'”’)*_]*(?:\s?\[\d{{1,3}}\])+")
 _CODE_SPAN = re.compile(r"(?<![\\`])(`++)[^`\n]++\1(?!`)")
 # Quotation marks, bullets and numbers, in any depth.
 _LEADS = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))*+"

@@ -7,7 +7,10 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterator
 
-QUESTION_MARKS = ("?", "？")
+QUESTION_MARKS = ("?", "？", "؟")
+# End a sentence with or without white space behind: of Chinese, Japanese, Hindi and other Indian languages,
+# Urdu, Amharic, Khmer and Burmese.
+STOPS = ("。", "！", "？", "।", "॥", "۔", "؟", "።", "។", "။", "．")
 
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
@@ -24,7 +27,11 @@ _SPACES = re.compile(r"\s+")
 
 # A sentence ends at one of these, with quotes or brackets that close behind it, before white space.
 # (A run of stops is matched once, not from each of them on. One that opens a line is a mark: "!!! note".)
-_SENTENCE_END = re.compile(r"(?:(?!\A)(?<![.!?…\n])[.!?…]++[\"'”’)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+)")
+# (A wide stop behind a digit is a point.)
+_SENTENCE_END = re.compile(
+    r"(?:(?!\A)(?<![.!?…\n])[.!?…]++[\"'”’)\]*_]*+(?=\s)"
+    rf"|(?!(?<=\d)．)[{''.join(STOPS)}]++[」』”’）]*+)"
+)
 _CLOSING_QUOTES = "\"'”’»"
 _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
 # Longer than any abbreviation with the quotes and brackets behind it.

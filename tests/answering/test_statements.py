@@ -127,6 +127,7 @@ def test_words_are_given_as_they_come_and_marks_at_the_end_of_their_sentence() -
         ("- **All of the item is bold**\n- next", ["**All of the item is bold**", "next"]),
         ("**All of it is bold.** Then more.", ["**All of it is bold.**", "Then more."]),
         ("今日は。明日も。[1]", ["今日は。", "明日も。[1]"]),
+        ("यह पकता है। [1] फिर बिकता है।", ["यह पकता है। [1]", "फिर बिकता है।"]),
         ("| a |\n|---|\nText behind.", ["| a |\n|---|\n", "Text behind."]),
         ("", []),
         ("\n\n", []),

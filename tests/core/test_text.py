@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.core.text import cleaned, count_tokens, folded, has_forbidden_characters, sentence_spans
+from ragbot.core.text import asks, cleaned, count_tokens, folded, has_forbidden_characters, sentence_spans
 from tests.fuzzing import fuzz
 
 # Surrogates and NUL among the others, so that examples have them often.
@@ -97,6 +97,14 @@ def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
         ("Press “Eat …” or wait. Go", ["Press “Eat …” or wait.", "Go"]),
         ('He asks "Why?" and eats. "No!" She waits.', ['He asks "Why?" and eats.', '"No!"', "She waits."]),
         ("它成熟。然后出售。", ["它成熟。", "然后出售。"]),
+        ("यह पकता है। फिर बिकता है॥", ["यह पकता है।", "फिर बिकता है॥"]),
+        ("এটি পাকে।তারপর বিক্রি হয়।", ["এটি পাকে।", "তারপর বিক্রি হয়।"]),
+        ("یہ پکتا ہے۔ پھر بکتا ہے۔", ["یہ پکتا ہے۔", "پھر بکتا ہے۔"]),
+        ("هل ينضج؟ نعم.", ["هل ينضج؟", "نعم."]),
+        ("ይበስላል። ከዚያ ይሸጣል።", ["ይበስላል።", "ከዚያ ይሸጣል።"]),
+        ("វាទុំ។ បន្ទាប់មកលក់។", ["វាទុំ។", "បន្ទាប់មកលក់។"]),
+        ("၎င်းမှည့်သည်။ ထို့နောက်ရောင်းသည်။", ["၎င်းမှည့်သည်။", "ထို့နောက်ရောင်းသည်။"]),
+        ("値は３．５です．次に進む．", ["値は３．５です．", "次に進む．"]),
         ("One\nline and\nanother. End.", ["One\nline and\nanother.", "End."]),
         ("  ", []),
         ("Is it cold? No. It is warm.", ["Is it cold?", "No.", "It is warm."]),
@@ -118,6 +126,13 @@ def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
 def test_sentences_end_where_a_reader_would_end_them(text: str, parts: list[str]) -> None:
     """Extractive answers quote whole sentences."""
     assert sentences(text) == parts
+
+
+@pytest.mark.parametrize("text", ["Does it ripen?", "**熟しますか？**", "هل ينضج؟"])
+def test_text_that_ends_in_a_question_mark_asks(text: str) -> None:
+    """Headings that ask become example questions."""
+    assert asks(text)
+    assert not asks(f"{text} Yes.")
 
 
 @fuzz(50)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 
+from ragbot.core.text import STOPS
+
 _MARK = re.compile(r"^(?P<indent>[ \t>]*):(?P<blank>[ ]+|\t[ \t]*)(?=\S)", re.MULTILINE)
 # Sets them apart from lists beside them, which seldom have it.
 ITEM_SIGN = "+"
 # What follows more blanks would be indented code.
 _MOST_BLANKS = 3
 # Sentences end so, and terms do not.
-_SENTENCE_ENDS = (".", "!", "?", ":", ";", "。", "！", "？")
+_SENTENCE_ENDS = (".", "!", "?", ":", ";", *STOPS)
 # Characters and lines; longer ones are paragraphs that happen to stand above a definition.
 _LONGEST_TERM = 300
 _MOST_TERMS = 6

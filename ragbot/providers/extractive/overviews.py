@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ragbot.core.text import STOPS
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.units import Unit
 from ragbot.providers.extractive.windows import Window, without_loose_leads
@@ -46,7 +47,7 @@ def _opening(passage: ReadPassage, share: int) -> list[int]:
 def _opens_well(unit: Unit) -> bool:
     """Return whether a unit is a whole sentence that can open a summary."""
     whole = (
-        unit.words.rstrip("*_ ").endswith((".", "!", "。"))
+        unit.words.rstrip("*_ ").endswith((".", "!", *STOPS))
         and len(unit.words.split()) >= FEWEST_OPENING_WORDS
     )
     return unit.kind == "sentence" and whole and not unit.is_side

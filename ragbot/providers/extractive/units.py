@@ -16,7 +16,7 @@ from ragbot.core.side_matter import (
     is_summary_heading,
     says_nothing,
 )
-from ragbot.core.text import count_tokens
+from ragbot.core.text import STOPS, count_tokens
 from ragbot.providers.extractive.text_blocks import (
     BAR,
     TextBlock,
@@ -104,7 +104,7 @@ _GOES_ON = re.compile(
     r"|why\b(?=\W*\Z|\s+(?:this|it|that|(?:does|did)\s+(?:this|it|that))\b)",
     re.I,
 )
-_SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
+_SENTENCE_ENDS = (".", "!", "?", ":", *STOPS)
 # A bold line with fewer blanks is a label also with a full stop: "Please note."
 LEAST_BLANKS = 2
 # Up to so many units between two items of one list.

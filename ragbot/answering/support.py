@@ -16,7 +16,7 @@ from itertools import groupby
 from ragbot.answering.statements import without_marks
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.languages import CAPITAL_NOUNS, foreign_language
-from ragbot.core.text import asks, folded
+from ragbot.core.text import UNSPACED, asks, folded
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 
 # Share of a sentence's content words that its passage holds, and that stand within a few of its units.
@@ -34,7 +34,8 @@ FEWEST_TERMS = 2
 CACHED_TEXTS, CACHED_PLACES = 1024, 256
 
 _CODE = re.compile(r"`([^`\n]+)`")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+# Not within a name ("H2O", "1.2.3"). In scripts without spaces a number stands behind a letter, and is one.
+_NUMBER = re.compile(rf"(?<![^\W{UNSPACED}])(?<!\.)\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"[12]\d{3}")
 _NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?:\.[A-Z]?\w+)*)")
 # Words and numbers, parted also where one follows on the other: 100GB, RTX4070.

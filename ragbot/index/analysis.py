@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import Stemmer
 
+from ragbot.core.text import UNSPACED
+
 
 def _ranges_of_marks() -> str:
     """Return the ranges of Unicode's combining marks (categories Mn and Mc), as a regular expression has them.
@@ -36,11 +38,7 @@ _ASCII_COMPOUND = re.compile(r"[A-Za-z0-9]++(?:[._/:@'\-][A-Za-z0-9]++|_++[A-Za-
 _SEPARATORS = re.compile(r"[._/:@\-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTERS_THEN_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-# Scripts that are written without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, ideographs, Hangul.
-_WIDE = re.compile(
-    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
-    rf"(?:[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af{_MARKS}])*+"
-)
+_WIDE = re.compile(rf"[{UNSPACED}][{UNSPACED}{_MARKS}]*+")
 _CLUSTER = re.compile(rf".[{_MARKS}]*+", re.DOTALL)
 # Soft hyphens, joiners and zero-width spaces are removed: they do not separate words.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")

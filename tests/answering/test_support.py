@@ -94,6 +94,31 @@ def test_number_counts_only_where_the_rest_of_the_sentence_stands() -> None:
     assert found.best(right, [1]) == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "right", "wrong"),
+    [
+        ("chinese", "电池的电压为12伏，充电时间为3小时。", "电池的电压为12伏。", "电池的电压为24伏。"),
+        (
+            "japanese",
+            "電圧は12ボルトで、充電時間は3時間です。",
+            "充電時間は3時間です。",
+            "充電時間は8時間です。",
+        ),
+        ("thai", "แรงดันแบตเตอรี่คือ12โวลต์", "แรงดันแบตเตอรี่คือ12โวลต์", "แรงดันแบตเตอรี่คือ24โวลต์"),
+        ("russian", "Напряжение равно 12 вольт.", "Напряжение равно 12 вольт.", "Напряжение равно 24 вольт."),
+    ],
+)
+def test_number_is_checked_in_scripts_without_spaces(
+    language: str, text: str, right: str, wrong: str
+) -> None:
+    """It follows a letter there."""
+    found = SupportFinder([passage(text)], "?", language=language, reader=passage_reader())
+
+    claims = [found.claim_of(sentence) for sentence in (right, wrong)]
+
+    assert [claim and found.best(claim, [1]) for claim in claims] == [1, None]
+
+
 def test_number_with_its_word_may_stand_in_the_heading() -> None:
     """So do points of a rubric; the number of a chapter is no value."""
     chunk = replace(CHEESE.chunk, heading_path=("Chapter 9", "5. Ripening the cheddar (20 points)"))

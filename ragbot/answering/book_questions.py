@@ -70,21 +70,23 @@ _CONTENTS = re.compile(
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+).split()
+_ROMAN = "- i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
+_NUMBER = rf"(?:\d+|{'|'.join((*_NUMBERS, *_ROMAN[1:]))}|[a-z])(?!\w)"
 _CHAPTER = re.compile(
     rf"""^\W*(?:
         (?:please\s+)?(?:can\s+you\s+)?{_SUMMARY}\s+(?:the\s+)?(?P<a>.+?)
-        |what(?:['’]s|\s+is|\s+does)\s+(?P<b>{_PARTS1}\s+\w+)\s*(?:about|cover|teach|explain)?
+        |what(?:['’]s|\s+is|\s+does)\s+(?P<b>{_PARTS1}\s+(?:{_NUMBER}|\w+(?=\s+(?:about|cover|teach|explain)\b)))
+            \s*(?:about|cover|teach|explain)?
         |what\s+(?:is|does)\s+(?:the\s+)?(?P<c>.+?)\s+(?:chapter|module|part|lesson|unit)\s+(?:about|cover|teach)
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _KINDS = "chapter|module|part|section|lesson|unit|week"
 _NUMBERED = re.compile(rf"^(?P<kind>{_KINDS})s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE)
-_NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-).split()
-_ROMAN = "- i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
 # The number that a title begins with: "3. Models", "3 Models", "III: Models", "Kapitel 3", "Chapter Three".
 _OWN_NUMBER = re.compile(
     rf"""^(?:
@@ -107,7 +109,7 @@ _FRONT_PAGES = ("", "index", "index.html")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _WORD = re.compile(r"\w+")
 _NOT_OF_A_TITLE = frozenset(
-    "the a an and on about of in for to with chapter module part section lesson unit".split()
+    "the a an and on about of in for to with this that chapter module part section lesson unit".split()
 )
 
 

@@ -177,6 +177,40 @@ def test_question_of_the_subject_is_none_about_the_book(question: str) -> None:
     assert asked_of_book(question, PAGES) is None
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is unit testing?",
+        "What's module resolution?",
+        "What does part number mean?",
+        "What is unit of work?",
+    ],
+)
+def test_subject_that_begins_with_a_word_for_chapters_is_none_about_the_book(question: str) -> None:
+    """Its page would be summarised, and the book not be searched."""
+    assert asked_of_book(question, titled("Testing", "Modules", "Work")) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "chapter"),
+    [
+        ("What is part one about?", "part one"),
+        ("What is chapter 3?", "chapter 3"),
+        ("What is chapter IV?", "chapter IV"),
+        ("What does part B cover?", "part B"),
+        ("What is unit testing about?", "unit testing"),
+    ],
+)
+def test_chapter_is_asked_for_by_its_number_or_by_what_it_is_about(question: str, chapter: str) -> None:
+    """Else the words may be the book's subject."""
+    assert asked_of_book(question, PAGES) == AskedOfBook(BookQuestion.CHAPTER, chapter)
+
+
+def test_word_that_points_names_no_chapter() -> None:
+    """ "This chapter" is not the page "About this book"."""
+    assert chapter_named(titled("About this book", "Bread"), "this chapter") is None
+
+
 def test_parts_are_the_books_only_where_it_has_such() -> None:
     """ "List the lessons" is about its subject in a book without lessons."""
     lessons = [PageRecord(f"{n}.md", f"Lesson {n}", f"{n}", ()) for n in "12"]

@@ -31,15 +31,21 @@ SHARE_OF_DEADLINE = 0.25
 # Two questions in one: "and" in some languages, or two question marks.
 _SEVERAL = re.compile(r"\?.*\?|\b(?:and|und|et|y|och|og|ve|и)\b|和|以及|और|และ", re.IGNORECASE | re.DOTALL)
 _LINE = re.compile(
-    r"^[\W\d]*(QUESTION|TRANSLATION|PART)\b[^:：\n]{0,20}[:：][\s*]*(.+?)\s*$", re.IGNORECASE | re.MULTILINE
+    r"^[\W\d]*(QUESTION|TRANSLATION|PART)\b[^:：\n]{0,20}[:：][ \t*]*(.+?)\s*$", re.IGNORECASE | re.MULTILINE
+)
+# "none", "N/A", "None (it asks only one thing)".
+_NOTHING = re.compile(
+    r"\W*+(?:(?:none|n/?a|nothing|null|not applicable|keine?|aucune?|ningun[oa]|nessun[oa]|nenhuma?|нет|无|無"
+    r"|なし)(?:\W*+|\s*+[(\[,;:.–—-].*))?",
+    re.IGNORECASE,
 )
 
 _SYSTEM = """\
 You prepare a reader's question for a search in a book that is written in {language}. You do not answer it. \
 Write only these lines:
 QUESTION: the last question, complete, so that it can be understood without the conversation
-{translation}PART: one of the questions that it asks, complete; a line for each, three at the most, and none \
-if it asks only one thing"""
+{translation}PART: one of the questions that it asks, complete; a line for each, three at the most; leave \
+PART out if it asks only one thing"""
 _TRANSLATION = "TRANSLATION: the same question in {language}\n"
 
 
@@ -112,7 +118,7 @@ def _short(text: str) -> str:
 def _parsed(text: str, question: str, generation: Generation) -> RewrittenQuestion | None:
     found: dict[str, list[str]] = {"QUESTION": [], "TRANSLATION": [], "PART": []}
     for kind, line in _LINE.findall(text):
-        if len(line) <= LONGEST_LINE:
+        if len(line) <= LONGEST_LINE and not _NOTHING.fullmatch(line):
             found[kind.upper()].append(" ".join(without_invisible(line).split()))
     # The question in the book's language, as it stands alone.
     search_text = next(iter((*found["TRANSLATION"], *found["QUESTION"])), question)

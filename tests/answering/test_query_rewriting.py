@@ -83,6 +83,28 @@ def test_what_is_no_such_line_changes_nothing(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "nothing", ["none", "None.", "**N/A**", "-", "none (it asks only one thing)", "Keine", "无", ""]
+)
+@pytest.mark.parametrize("behind", ["", "\nPART: Where?"])
+def test_line_that_says_nothing_is_not_searched(nothing: str, behind: str) -> None:
+    """Small models fill in every line of a form, and an empty one does not go on in the next."""
+    found = rewritten(f"QUESTION: Where is it ripened?\nTRANSLATION: {nothing}\nPART: {nothing}{behind}")
+
+    assert found is not None
+    assert found.search_text == "Where is it ripened?"
+    assert found.variants == (*(["Where?"] if behind else []), "And where is it ripened?")
+
+
+@pytest.mark.parametrize("part", ["None of the cheeses ripens where?", "-5 degrees: what for?", "нетто?"])
+def test_part_that_begins_like_nothing_is_searched(part: str) -> None:
+    """It is a question."""
+    found = rewritten(f"QUESTION: Where is it ripened?\nPART: {part}")
+
+    assert found is not None
+    assert part in found.variants
+
+
+@pytest.mark.parametrize(
     ("question", "history"),
     [("How long is the cheddar ripened?", ()), ("Sandy beaches: where?", ())],
 )

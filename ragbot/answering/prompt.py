@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from ragbot.answering.statements import without_marks
+from ragbot.answering.statements import without_code, without_marks
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
 from ragbot.core.domain import Passage
 from ragbot.core.invisible_characters import without_invisible
@@ -55,6 +57,9 @@ PROMPT_VERSION = hashlib.sha256(
 _OPENING = re.compile(
     r"(?:<|&lt;|&#0*60;|&#x0*3c;)(?=[\s/\\|]*(?:book|passage|selection|question)\b)", re.IGNORECASE
 )
+# As the answers' own links are written.
+_ADDRESS = re.compile(r"(?<=\])\(<[^<>\n]*>\)")
+_WORDS = re.compile(r"\S{1,200}")
 _LONGEST_NAME = 200
 
 
@@ -115,14 +120,38 @@ def chat_messages(
 
 
 def _recent(history: Sequence[Exchange], budget_tokens: int) -> list[Exchange]:
+    """Return the last exchanges that fit; of the last one, if it is too long, the beginning of its answer."""
     kept: list[Exchange] = []
     left = budget_tokens
     for exchange in reversed(history):
-        left -= count_tokens(exchange.question) + count_tokens(exchange.answer)
+        left -= count_tokens(exchange.question)
+        if not kept and 0 < left < count_tokens(exchange.answer):
+            answer = _without_addresses(without_marks(exchange.answer))
+            exchange = replace(exchange, answer=_beginning(answer, left))
+        left -= count_tokens(exchange.answer)
         if left < 0:
             break
         kept.append(exchange)
     return kept[::-1]
+
+
+def _without_addresses(text: str) -> str:
+    """Return an answer without the addresses of its links, which are long and say nothing to a model."""
+    pieces: list[str] = []
+    position = 0
+    for address in _ADDRESS.finditer(without_code(text)):
+        pieces.append(text[position : address.start()])
+        position = address.end()
+    return "".join((*pieces, text[position:]))
+
+
+def _beginning(text: str, tokens: int) -> str:
+    """Return a text; of one with more tokens as many words as fit, and a sign that it goes on."""
+    if count_tokens(text) <= tokens:
+        return text
+    ends = [word.end() for word in _WORDS.finditer(text)]
+    fitting = bisect_right(ends, tokens - 1, key=lambda end: count_tokens(text[:end]))
+    return f"{text[: ends[fitting - 1]]} …" if fitting else "…"
 
 
 def _quoted(number: int, passage: Passage, mode: Mode) -> str:

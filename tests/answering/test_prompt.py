@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ragbot.answering.prompt import PROMPT_VERSION, chat_messages, fitting, system_text
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
 from ragbot.core.domain import Passage
+from ragbot.core.text import count_tokens
 from tests.answering.shelf import CHEDDAR, passage
 from tests.fuzzing import fuzz
 
@@ -227,6 +228,30 @@ def test_talk_so_far_comes_before_the_question_oldest_first() -> None:
         ("user", "And cheddar?"),
         ("assistant", "A cheese."),
     )
+
+
+def test_long_last_answer_is_cut_to_what_fits() -> None:
+    """The question after it would be shown without what it follows on."""
+    items = "".join(
+        f"- [Chapter {number}](<https://book.test/{number}>) on cheese\n" for number in range(600)
+    )
+    last = Exchange("What is this book about?", f"It has 600 chapters:\n\n{items}")
+
+    messages = chat_messages(
+        "What is the second one about?",
+        [],
+        [*TALK, last],
+        mode=Mode.FULL_BOOK,
+        title="",
+        history_tokens=1000,
+        context_tokens=4000,
+    )
+
+    (_, asked_before), (_, answer), _ = messages
+    assert asked_before == last.question
+    assert answer.startswith("It has 600 chapters:\n\n- [Chapter 0] on cheese\n- [Chapter 1] on cheese\n")
+    assert answer.endswith(" …")
+    assert 900 < count_tokens(asked_before + answer) <= 1000
 
 
 def test_talk_so_far_keeps_the_indices_in_its_code() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
-from cachetools import LRUCache, cachedmethod
+from cachetools import LRUCache, TTLCache, cachedmethod
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.book_contents import CachedContents
@@ -13,7 +13,7 @@ from ragbot.answering.example_candidates import Candidate, example_candidates
 from ragbot.core.answers import Finished, Question, Status
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
-from ragbot.core.errors import RagbotError
+from ragbot.core.errors import DeadlineExceeded, RagbotError, SearchUnavailable
 from ragbot.core.page_links import place_on_site
 from ragbot.core.single_flight import SingleFlight
 from ragbot.storage.editions import EditionStore
@@ -24,6 +24,8 @@ MOST_TRIES = 18
 # For all of them. Without an index a page must not wait for its examples.
 DEADLINE_S = 5.0
 CACHED_BOOKS, CACHED_PAGES = 4, 512
+# Seconds for which the examples are kept that were found until the deadline.
+KEPT_IN_PART_S = 300.0
 
 # The last choice; the answer lists the chapters.
 ABOUT = Candidate("What is this book about?", path="")
@@ -44,6 +46,7 @@ class ExampleQuestions:
         self._lock = threading.Lock()
         self._candidates: LRUCache[str, Sequence[Candidate]] = LRUCache(CACHED_BOOKS)
         self._chosen: LRUCache[str, Examples] = LRUCache(CACHED_PAGES)
+        self._chosen_in_part: TTLCache[str, Examples] = TTLCache(CACHED_PAGES, KEPT_IN_PART_S)
         self._flights: SingleFlight[Examples] = SingleFlight()
 
     def of_book(self, edition: EditionFacts) -> Examples:
@@ -64,7 +67,7 @@ class ExampleQuestions:
     def _once(self, edition: EditionFacts, path: str) -> Examples:
         key = f"{edition.key}\n{path}"
         with self._lock:
-            if (known := self._chosen.get(key)) is not None:
+            if (known := self._chosen.get(key, self._chosen_in_part.get(key))) is not None:
                 return known
         try:
             return self._flights.do(key, lambda: self._choose(edition, path, key))
@@ -73,19 +76,27 @@ class ExampleQuestions:
             return ()
 
     def _choose(self, edition: EditionFacts, path: str, key: str) -> Examples:
+        """Return the examples that were found in time; raises SearchUnavailable if there are none."""
         candidates = [one for one in self._all(edition) if path in ("", one.path)]
         trials = _in_order_of_trial(candidates)[:MOST_TRIES]
         if not path and edition.language == "english":
             trials.append(ABOUT)
         chosen: list[str] = []
+        kept: MutableMapping[str, Examples] = self._chosen
         deadline = Deadline(DEADLINE_S)
-        for candidate in trials:
-            if self._is_answered(edition, candidate, deadline):
-                chosen.append(candidate.question)
-            if len(chosen) == MOST_EXAMPLES:
-                break
+        try:
+            for candidate in trials:
+                if self._is_answered(edition, candidate, deadline):
+                    chosen.append(candidate.question)
+                if len(chosen) == MOST_EXAMPLES:
+                    break
+        except DeadlineExceeded as error:
+            if not chosen:
+                # (The deadline is not that of one caller: whoever waits for the examples has none either.)
+                raise SearchUnavailable("No example question was answered in time.") from error
+            kept = self._chosen_in_part
         with self._lock:
-            self._chosen[key] = tuple(chosen)
+            kept[key] = tuple(chosen)
         return tuple(chosen)
 
     @cachedmethod(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ragbot.answering.grounding import Grounder, verbatim_grounding
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.answering.refusal import RefusalDetector, SentinelFilter
+from ragbot.answering.refusal import RefusalDetector, SentinelFilter, has_sentinel
+from ragbot.answering.statements import without_marks
 from ragbot.core.answers import Generation, Grounding
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import QUESTION_MARKS
@@ -24,6 +25,7 @@ class AnswerText:
         self._grounder = grounder
         self._generation = generation
         self._visible = ""
+        self._pieces: list[str] = []
         # A refusal is given whole, at its end.
         self._refusal_text = ""
         self._given: list[str] = []
@@ -41,8 +43,14 @@ class AnswerText:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing was said."""
-        return not self.text.strip()
+        """Return whether nothing was said: no word beside marks, or no claim beside the sentinel."""
+        if not _has_words(self.text):
+            return True
+        return (
+            self._is_grounded
+            and not self._grounder.grounding.sentences
+            and has_sentinel("".join(self._pieces))
+        )
 
     @property
     def is_unsupported(self) -> bool:
@@ -60,6 +68,7 @@ class AnswerText:
         """Return the text that can be shown now; it may be empty."""
         visible = without_invisible(piece, self._visible)
         self._visible = visible or self._visible
+        self._pieces.append(visible)
         text = self._sentinel.feed(self._sanitizer.feed(self._refusal.feed(visible)))
         if self._refusal.refused:
             self._refusal_text += text
@@ -73,7 +82,7 @@ class AnswerText:
         if self._refusal.refused:
             text = self._refusal_text + text
             # Small models repeat the question, which says nothing.
-            text = "" if text.rstrip().endswith(QUESTION_MARKS) else text
+            text = text if _has_words(text) and not text.rstrip().endswith(QUESTION_MARKS) else ""
         if self._is_grounded:
             text = self._grounder.feed(text) + self._grounder.flush()
         return self._give(text)
@@ -94,3 +103,7 @@ class AnswerText:
     def _give(self, text: str) -> str:
         self._given.append(text)
         return text
+
+
+def _has_words(text: str) -> bool:
+    return any(map(str.isalnum, without_marks(text)))

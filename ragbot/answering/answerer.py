@@ -167,7 +167,8 @@ class Answerer:
             return Status.ANSWERED
         refuses = answer.refuses
         if answer.is_empty:
-            yield Delta(answer.add(REFUSAL[prompt.mode]))
+            behind = "\n\n" if answer.text.strip() else ""
+            yield Delta(answer.add(f"{behind}{REFUSAL[prompt.mode]}"))
         elif answer.is_unsupported:
             yield Delta(answer.add(f"\n\n{UNSUPPORTED[prompt.mode]}"))
             yield from self._instead(prompt, evidence, draft, answer, deadline)

@@ -8,9 +8,11 @@ from ragbot.core.answers import NOT_IN_BOOK
 
 LEFT_OUT = "…"
 
-# Signs that a model may put around the sentinel, and after it.
-_BEFORE_REFUSAL = " \t\n*_`"
-_BEHIND_REFUSAL = " \t\n:.-–—"
+# Signs that a model may put before the sentinel, and after it.
+_BEFORE_REFUSAL = " \t\n*_`#>-–—•\"'“”‘’«»([{"
+_BEHIND_REFUSAL = " \t\n:.-–—*_`\"'“”‘’«»)]}"
+# As the prompt's own example has it, in some languages.
+_LABELS = ("answer", "antwort", "réponse", "respuesta", "risposta", "resposta", "ответ", "答案", "回答")
 
 # Markdown may escape an underscore, and models change the letter case.
 _WORD = re.compile(NOT_IN_BOOK.replace("_", r"\\?_"), re.IGNORECASE)
@@ -32,14 +34,15 @@ class RefusalDetector:
         """Return the text after the sentinel; "" while more text is needed to decide."""
         if self.refused is None:
             self._head += piece
-            start = self._head.lstrip(_BEFORE_REFUSAL)
-            if len(start) < len(NOT_IN_BOOK) and NOT_IN_BOOK.startswith(start):
+            start = _without_label(self._head.lstrip(_BEFORE_REFUSAL))
+            if start is None or _is_begun(start):
                 return ""
-            self.refused = start.startswith(NOT_IN_BOOK)
-            if not self.refused:
+            sentinel = _WORD.match(start)
+            self.refused = sentinel is not None
+            if sentinel is None:
                 return self._head
-            self._between = _BEHIND_REFUSAL + self._head[: len(self._head) - len(start)]
-            piece = start.removeprefix(NOT_IN_BOOK)
+            self._between = _BEHIND_REFUSAL
+            piece = start[sentinel.end() :]
         if self._between and (piece := piece.lstrip(self._between)):
             self._between = ""
         return piece
@@ -47,6 +50,32 @@ class RefusalDetector:
     def flush(self) -> str:
         """Return what is still held back, at the end of the answer."""
         return self._head if self.refused is None else ""
+
+
+def _without_label(start: str) -> str | None:
+    """Return what follows a label such as "Answer:", if there is one; None while that is not known."""
+    folded = start.casefold()
+    if any(label.startswith(folded) for label in _LABELS):
+        return None
+    for label in _LABELS:
+        if folded.startswith(label):
+            behind = start[len(label) :].lstrip(" *_`")
+            if not behind:
+                return None
+            if behind[0] in ":：":
+                return behind[1:].lstrip(_BEFORE_REFUSAL)
+    return start
+
+
+def _is_begun(start: str) -> bool:
+    """Return whether a text may become the sentinel."""
+    plain = start.replace("\\", "").upper()
+    return len(plain) < len(NOT_IN_BOOK) and NOT_IN_BOOK.startswith(plain)
+
+
+def has_sentinel(text: str) -> bool:
+    """Return whether the sentinel is in a text, however it is spelt."""
+    return _WORD.search(text) is not None
 
 
 class SentinelFilter:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ragbot.answering.answerer import REFUSAL, UNSUPPORTED, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.cache_entries import is_cacheable
 from ragbot.core.answers import (
     Answer,
     Degradation,
@@ -395,6 +396,43 @@ def test_refusal_that_repeats_the_question_gets_our_sentence(retriever: Retrieve
     assert (answer.status, answer.text.partition("\n")[0]) == (Status.REFUSED, REFUSAL[Mode.FULL_BOOK])
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            '"NOT_IN_BOOK"',
+            "(NOT_IN_BOOK)",
+            "[NOT_IN_BOOK]",
+            "not_in_book",
+            "NOT\\_IN\\_BOOK",
+            "NOT_IN_BOOK?",
+        ),
+        *("Answer: NOT_IN_BOOK", "**Answer:** NOT_IN_BOOK", "- NOT_IN_BOOK", "## NOT_IN_BOOK"),
+        *("NOT_IN_BOOK [1]", "Answer: NOT_IN_BOOK [1]", "```\nNOT_IN_BOOK\n```"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 100])
+def test_decorated_refusal_is_one(retriever: Retriever, written: str, size: int) -> None:
+    """Small models quote or list it; the rest was an answer of a sign or two, which was cached."""
+    pieces = [written[at : at + size] for at in range(0, len(written), size)]
+
+    answer = answer_of(retriever, *pieces)
+
+    assert answer.status is Status.REFUSED
+    assert answer.text.startswith(REFUSAL[Mode.FULL_BOOK])
+    assert not is_cacheable(answer)
+
+
+@pytest.mark.parametrize("written", ["[1]", "The answer is: NOT_IN_BOOK", "…", "**"])
+def test_answer_that_says_nothing_is_a_refusal(retriever: Retriever, written: str) -> None:
+    """Readers are told so."""
+    answer = answer_of(retriever, written)
+
+    assert answer.status is Status.REFUSED
+    assert REFUSAL[Mode.FULL_BOOK] in answer.text
+    assert not is_cacheable(answer)
+
+
 INVENTED = "The dragon of the lake was slain by Zorro in 1804."
 
 
@@ -450,7 +488,10 @@ def test_time_that_is_over_behind_a_made_up_answer_leaves_it_refused(retriever: 
 
 @pytest.mark.parametrize(
     "text",
-    ["NOTE: nine months [1].", "NOT in the cellar [1].", "**Nine** months [1]."],
+    [
+        *("NOTE: nine months [1].", "NOT in the cellar [1].", "**Nine** months [1]."),
+        *("Answer: nine months [1].", "Answered: nine months [1].", "- Nine months [1]"),
+    ],
 )
 def test_what_only_looks_like_the_beginning_of_a_refusal_is_an_answer(
     retriever: Retriever, text: str

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ragbot.answering.statements import without_code
 from ragbot.books.markup.readable import readable, readable_blocks
 from ragbot.core.code_fences import fenced_code
-from ragbot.core.text import folded, sentence_spans
+from ragbot.core.text import UNSPACED, WORD_OR_SIGN, folded, sentence_spans
 
 # The number of passages whose words are cached.
 CACHED_PASSAGES = 256
@@ -20,9 +20,10 @@ LEAST_SHARED = 0.4
 LEAST_ADDED = 0.15
 MOST_SENTENCES = 3
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(WORD_OR_SIGN)
 # With the quotes, brackets and stops around it, which belong to what is cited.
-_WORD_WITH_SIGNS = re.compile(r"(?:(?<!\S)[^\w\s]*)?(?P<word>[^\W_]+)(?:[^\w\s]*(?!\S))?")
+_WORD_WITH_SIGNS = re.compile(rf"(?:(?<!\S)[^\w\s]*)?(?P<word>{WORD_OR_SIGN})(?:[^\w\s]*(?!\S))?")
+_SIGN = re.compile(rf"[{UNSPACED}]")
 _MARKS = re.compile(r"(?:\[\d{1,3}\])+")
 # Words that are too common to show which sentence an answer comes from.
 _COMMON = frozenset(
@@ -122,10 +123,22 @@ def _verbatim(said: Sequence[str], words: Sequence[str]) -> tuple[int, int] | No
     return None
 
 
+def _terms(words: Sequence[str]) -> frozenset[str]:
+    """Return words for a comparison: of scripts without spaces each pair of signs, since one says little."""
+    are_signs = [_SIGN.fullmatch(word) is not None for word in words]
+    terms: set[str] = set()
+    for index, word in enumerate(words):
+        if are_signs[index] and index + 1 < len(words) and are_signs[index + 1]:
+            terms.add(word + words[index + 1])
+        elif not are_signs[index] or index == 0 or not are_signs[index - 1]:
+            terms.add(word)
+    return frozenset(terms)
+
+
 def _alike(said: Sequence[str], passage: PassageWords) -> tuple[int, int] | None:
     """Return the range of the neighbouring sentences that share most words with `said`, or None."""
-    wanted = frozenset(said) - _COMMON or frozenset(said)
-    shares = [frozenset(passage.words[first:last]) & wanted for first, last in passage.sentences]
+    wanted = _terms(said) - _COMMON or _terms(said)
+    shares = [_terms(passage.words[first:last]) & wanted for first, last in passage.sentences]
     best = max(range(len(shares)), key=lambda i: (len(shares[i]), -i), default=None)
     if best is None or len(shares[best]) < LEAST_SHARED * len(wanted):
         return None

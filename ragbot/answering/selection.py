@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Sequence
 
 from ragbot.core.domain import Chunk, Passage
-from ragbot.core.text import count_tokens, folded
+from ragbot.core.text import WORD_OR_SIGN, count_tokens, folded
 
 # A passage contains a selection if this share of the shorter one's runs of words is in the other: text
 # selected on a page has no markup, and may begin in the middle of a word.
 RUN_WORDS = 4
 LEAST_SHARED = 0.6
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(WORD_OR_SIGN)
 
 
 def passage_of_selection(selection: str, place: Passage | None) -> Passage:

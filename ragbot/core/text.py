@@ -14,6 +14,8 @@ STOPS = ("。", "！", "？", "।", "॥", "۔", "؟", "።", "។", "။", "�
 # Scripts that are written without spaces, as ranges of a regular expression: Thai, Lao, Tibetan, Burmese,
 # Khmer, kana, ideographs; and Hangul, whose words have many endings.
 UNSPACED = r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+# A word as a regular expression; in these scripts each sign is one.
+WORD_OR_SIGN = rf"(?:[{UNSPACED}]|[^\W_{UNSPACED}]+)"
 
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")

@@ -104,6 +104,26 @@ def test_words_of_a_model_rest_on_the_sentence_that_shares_most_of_them(marked: 
     assert cited(marked) == words
 
 
+CHINESE = "所有权是 Rust 的特性，它让 Rust 无需垃圾回收器即可保证内存安全。因此，理解所有权是重要的。"
+
+
+@pytest.mark.parametrize(
+    ("marked", "words"),
+    [
+        (
+            "所有权让 Rust 不需要垃圾回收器就能保证内存安全",
+            "所有权是 Rust 的特性，它让 Rust 无需垃圾回收器即可保证内存安全。",
+        ),
+        ("垃圾回收器即可保证", "垃圾回收器即可保证"),
+        ("理解所有权很重要", "因此，理解所有权是重要的。"),
+        ("今天天气很好", ""),
+    ],
+)
+def test_signs_of_a_script_without_spaces_are_its_words(marked: str, words: str) -> None:
+    """A clause is no word: a model says it in another way."""
+    assert cited(marked, CHINESE) == words
+
+
 def test_statement_from_two_sentences_rests_on_both() -> None:
     """Where the second one adds something."""
     assert cited("It ripens nine months in a cool cellar; Alice salts curd by hand") == (

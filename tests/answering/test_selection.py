@@ -39,6 +39,21 @@ def test_selection_is_found_under_markup() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("所有权是与众不同的特性，它无需垃圾回收器即可保证内存安全。", "不同的特性，它无需垃圾回收器即可保"),
+        ("ガベージコレクタなしで安全性担保を行うことができます。", "コレクタなしで安全性担保を"),
+        ("รับประกันความปลอดภัยของหน่วยความจำได้โดยไม่ต้องใช้ตัวเก็บขยะ", "ความปลอดภัยของหน่วยความจำ"),
+    ],
+)
+def test_selection_is_found_in_a_script_without_spaces(text: str, selection: str) -> None:
+    """It begins and ends within a clause."""
+    standing = passage(text)
+
+    assert standing_in(selection, [passage("编译器会检查这些规则，规则很多。"), standing]) == [standing]
+
+
+@pytest.mark.parametrize(
     "selection", ["Green tea is brewed at eighty degrees.", "?! …", "", "the the the the"]
 )
 def test_selection_that_is_not_in_the_book_stands_nowhere(selection: str) -> None:

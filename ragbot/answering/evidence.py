@@ -141,7 +141,7 @@ class EvidenceCollector:
         rewritten: RewrittenQuestion | None,
     ) -> Evidence:
         text, context = question.text, ""
-        if rewritten is not None:
+        if rewritten is not None and rewritten.is_restated:
             text = rewritten.search_text
         else:
             own_words = self._retriever.analyzer(edition).question_words(text)

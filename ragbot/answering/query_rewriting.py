@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ragbot.core.answers import Exchange, Generation, Prompt, Question
+from ragbot.core.answers import Exchange, Generation, Prompt, Question, Usage
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.invisible_characters import without_invisible
@@ -51,11 +51,16 @@ _TRANSLATION = "TRANSLATION: the same question in {language}\n"
 
 @dataclass(frozen=True, slots=True)
 class RewrittenQuestion:
-    """Hold a question restated: `search_text` replaces it in the search, `variants` are searched too."""
+    """Hold a question restated: `search_text` replaces it in the search, `variants` are searched too.
+
+    Where the model failed or only repeated the question, it is not restated; the generation was paid all the
+    same.
+    """
 
     search_text: str
     variants: tuple[str, ...]
     generation: Generation
+    is_restated: bool = True
 
 
 class QueryRewriter:
@@ -67,7 +72,7 @@ class QueryRewriter:
     def rewrite(
         self, question: Question, history: Sequence[Exchange], language: str, deadline: Deadline
     ) -> RewrittenQuestion | None:
-        """Return the restated question, or None where it would not help or the model failed.
+        """Return the restated question, or None where it would not help and no model was asked.
 
         It can help after a conversation, in another language than the book's, and where several things are
         asked at once. Raises Cancelled, or DeadlineExceeded if the whole question is over.
@@ -82,7 +87,9 @@ class QueryRewriter:
         except RagbotError as error:
             deadline.check()
             log.info("question_not_rewritten", code=error.code)
-            return None
+            if not generation.model:
+                generation.usage = Usage(cost_usd=0.0)
+            return RewrittenQuestion(question.text, (), generation, is_restated=False)
         return _parsed(text, question.text, generation)
 
     def _written(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> str:
@@ -115,7 +122,7 @@ def _short(text: str) -> str:
     return " ".join(without_invisible(text).split())[:LONGEST_SHOWN]
 
 
-def _parsed(text: str, question: str, generation: Generation) -> RewrittenQuestion | None:
+def _parsed(text: str, question: str, generation: Generation) -> RewrittenQuestion:
     found: dict[str, list[str]] = {"QUESTION": [], "TRANSLATION": [], "PART": []}
     for kind, line in _LINE.findall(text):
         if len(line) <= LONGEST_LINE and not _NOTHING.fullmatch(line):
@@ -124,6 +131,5 @@ def _parsed(text: str, question: str, generation: Generation) -> RewrittenQuesti
     search_text = next(iter((*found["TRANSLATION"], *found["QUESTION"])), question)
     restated = (*found["QUESTION"][:1], *found["PART"][:MOST_PARTS], question)
     variants = tuple(variant for variant in dict.fromkeys(restated) if variant != search_text)
-    if search_text == question and variants == ():
-        return None
-    return RewrittenQuestion(search_text, variants, generation)
+    is_restated = search_text != question or variants != ()
+    return RewrittenQuestion(search_text, variants, generation, is_restated)

@@ -22,8 +22,10 @@ def rewritten(
     history: tuple[Exchange, ...] = TALK,
     language: str = "english",
 ) -> RewrittenQuestion | None:
+    """Return the question restated; None where it is searched as it was asked."""
     generator = ScriptedGenerator(*pieces)
-    return QueryRewriter(generator).rewrite(Question(question), history, language, Deadline(20))
+    found = QueryRewriter(generator).rewrite(Question(question), history, language, Deadline(20))
+    return found if found and found.is_restated else None
 
 
 def test_follow_up_is_searched_as_it_stands_alone_and_as_it_was_asked() -> None:
@@ -136,6 +138,27 @@ def test_model_is_shown_the_last_exchanges_and_may_be_charged() -> None:
     assert found.generation.usage.output_tokens > 0
 
 
+def test_model_that_only_repeats_the_question_is_charged() -> None:
+    """The provider counted its words."""
+    generator = ScriptedGenerator("QUESTION: And where?")
+
+    found = QueryRewriter(generator).rewrite(Question("And where?"), TALK, "english", Deadline(20))
+
+    assert found is not None
+    assert (found.is_restated, found.search_text, found.variants) == (False, "And where?", ())
+    assert found.generation.usage.output_tokens > 0
+
+
+def test_model_that_was_not_called_costs_nothing() -> None:
+    """An unknown cost would make that of the answer unknown."""
+    generator = ScriptedGenerator(BudgetSpent("spent"))
+
+    found = QueryRewriter(generator).rewrite(Question("And where?"), TALK, "english", Deadline(20))
+
+    assert found is not None
+    assert found.generation.usage.cost_usd == 0
+
+
 class HangingModel:
     """Says nothing until it is interrupted."""
 
@@ -156,7 +179,10 @@ def test_model_that_hangs_costs_a_share_of_the_time() -> None:
     """Most of it is left for the answer."""
     deadline = Deadline(2)
 
-    assert QueryRewriter(HangingModel()).rewrite(Question("And where?"), TALK, "english", deadline) is None
+    found = QueryRewriter(HangingModel()).rewrite(Question("And where?"), TALK, "english", deadline)
+
+    assert found is not None
+    assert not found.is_restated
     assert deadline.left_s() > 0
 
 

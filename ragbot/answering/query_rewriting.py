@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
+from cachetools import TTLCache
 
 from ragbot.core.answers import Exchange, Generation, Prompt, Question, Usage
 from ragbot.core.deadline import Deadline
@@ -15,6 +17,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.languages import foreign_language
 from ragbot.core.ports import Generator
+from ragbot.core.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +30,13 @@ LONGEST_LINE = 300
 # Seconds that the step may take, of which the generator keeps two in reserve; and the share of the deadline.
 MOST_S = 5.0
 SHARE_OF_DEADLINE = 0.25
+# Restated questions that are remembered, and for so many seconds: a class asks the same within minutes.
+REMEMBERED, REMEMBERED_S = 1024, 600.0
 
-# Two questions in one: "and" in some languages, or two question marks.
-_SEVERAL = re.compile(r"\?.*\?|\b(?:and|und|et|y|och|og|ve|и)\b|和|以及|और|และ", re.IGNORECASE | re.DOTALL)
+# Two questions in one: "and" in some languages, or two question marks. (The Y axis is no Spanish "and".)
+_SEVERAL = re.compile(
+    r"\?.*\?|\b(?:and|und|et|(?-i:y)|och|og|ve|и)\b|和|以及|और|และ", re.IGNORECASE | re.DOTALL
+)
 _LINE = re.compile(
     r"^[\W\d]*(QUESTION|TRANSLATION|PART)\b[^:：\n]{0,20}[:：][ \t*]*(.+?)\s*$", re.IGNORECASE | re.MULTILINE
 )
@@ -64,10 +71,17 @@ class RewrittenQuestion:
 
 
 class QueryRewriter:
-    """Call a model where restating can help. Safe between threads."""
+    """Call a model where restating can help. Safe between threads.
+
+    Readers who ask the same at once, or within some minutes, without a conversation share one call in this
+    process. Its tokens count for the first one.
+    """
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
+        self._lock = threading.Lock()
+        self._remembered: TTLCache[str, RewrittenQuestion] = TTLCache(REMEMBERED, REMEMBERED_S)
+        self._flights: SingleFlight[RewrittenQuestion] = SingleFlight()
 
     def rewrite(
         self, question: Question, history: Sequence[Exchange], language: str, deadline: Deadline
@@ -80,8 +94,28 @@ class QueryRewriter:
         foreign = foreign_language(question.text, language)
         if not (history or foreign or _SEVERAL.search(question.text)):
             return None
-        generation = Generation()
         prompt = _prompt(question.text, history, language, is_foreign=bool(foreign))
+        if history:
+            return self._restated(question, prompt, deadline)
+        return self._shared(f"{language}\n{question.text}", question, prompt, deadline)
+
+    def _shared(self, key: str, question: Question, prompt: Prompt, deadline: Deadline) -> RewrittenQuestion:
+        own: list[RewrittenQuestion] = []
+
+        def restated() -> RewrittenQuestion:
+            own.append(self._restated(question, prompt, deadline))
+            if own[0].is_restated:
+                with self._lock:
+                    self._remembered[key] = own[0]
+            return own[0]
+
+        with self._lock:
+            found = self._remembered.get(key)
+        found = found or self._flights.do(key, restated, deadline)
+        return found if own else replace(found, generation=Generation(usage=Usage(cost_usd=0.0)))
+
+    def _restated(self, question: Question, prompt: Prompt, deadline: Deadline) -> RewrittenQuestion:
+        generation = Generation()
         try:
             text = self._written(prompt, deadline, generation)
         except RagbotError as error:

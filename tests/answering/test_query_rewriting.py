@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ragbot.answering.query_rewriting import LONGEST_LINE, QueryRewriter, RewrittenQuestion
-from ragbot.core.answers import Exchange, Generation, Prompt, Question
+from ragbot.core.answers import Exchange, Generation, Prompt, Question, Usage
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import AnswerCut, BudgetSpent, Cancelled, CircuitOpen, ProviderUnavailable
 from tests.fakes.parts import ScriptedGenerator
@@ -157,6 +157,75 @@ def test_model_that_was_not_called_costs_nothing() -> None:
 
     assert found is not None
     assert found.generation.usage.cost_usd == 0
+
+
+SEVERAL = Question("How long is the cheddar ripened, and where?")
+
+
+def test_readers_who_ask_the_same_share_one_call() -> None:
+    """A class asks at once; the first one is charged."""
+    generator = ScriptedGenerator("QUESTION: How long and where is the cheddar ripened?")
+    rewriter = QueryRewriter(generator)
+
+    first, second = (rewriter.rewrite(SEVERAL, (), "english", Deadline(20)) for _ in range(2))
+
+    assert len(generator.prompts) == 1
+    assert first is not None
+    assert second is not None
+    assert (first.search_text, first.variants) == (second.search_text, second.variants)
+    assert first.generation.usage.output_tokens > 0
+    assert second.generation.usage == Usage(cost_usd=0.0)
+
+
+def test_readers_who_ask_the_same_at_once_wait_for_one_call() -> None:
+    """Nothing is remembered yet when they come."""
+    called, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow(ScriptedGenerator):
+        def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+            called.release()
+            go_on.wait(60)
+            return super().generate(prompt, deadline, generation)
+
+    rewriter = QueryRewriter(Slow("QUESTION: How long and where is the cheddar ripened?"))
+    found: list[RewrittenQuestion | None] = []
+
+    def ask() -> None:
+        found.append(rewriter.rewrite(SEVERAL, (), "english", Deadline(60)))
+
+    readers = [threading.Thread(target=ask) for _ in range(5)]
+    for reader in readers:
+        reader.start()
+    assert called.acquire(timeout=60)
+    go_on.set()
+    for reader in readers:
+        reader.join(60)
+
+    assert not called.acquire(blocking=False)
+    assert {one and one.search_text for one in found} == {"How long and where is the cheddar ripened?"}
+
+
+def test_failure_and_a_conversation_are_not_remembered() -> None:
+    """The model may be back, and the same words mean something else."""
+    generator = ScriptedGenerator(ProviderUnavailable("down"))
+    rewriter = QueryRewriter(generator)
+
+    for history in ((), (), TALK, TALK):
+        rewriter.rewrite(SEVERAL, history, "english", Deadline(20))
+
+    assert len(generator.prompts) == 4
+
+
+@pytest.mark.parametrize(
+    ("question", "calls"), [("What does the Y axis mean?", 0), ("¿Qué es y dónde está?", 1)]
+)
+def test_letter_is_no_word_that_joins(question: str, calls: int) -> None:
+    """A question about the Y axis asks one thing."""
+    generator = ScriptedGenerator("QUESTION: What?")
+
+    QueryRewriter(generator).rewrite(Question(question), (), "spanish" if calls else "english", Deadline(20))
+
+    assert len(generator.prompts) == calls
 
 
 class HangingModel:

@@ -13,8 +13,10 @@ from ragbot.answering.book_questions import (
     BookQuestion,
     asked_of_book,
     contents_text,
+    is_heading_on,
     is_small_talk,
     small_talk_reply,
+    term_of_small_talk,
 )
 from ragbot.answering.citations import with_citations
 from ragbot.answering.evidence import (
@@ -53,7 +55,7 @@ from ragbot.core.answers import (
 )
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
-from ragbot.core.errors import DeadlineExceeded
+from ragbot.core.errors import DeadlineExceeded, SearchUnavailable
 from ragbot.index.retriever import Retriever
 from ragbot.providers.extractive.reading import PassageReader
 
@@ -67,6 +69,9 @@ UNSUPPORTED = {
     Mode.FULL_BOOK: "This answer could not be found in the book.",
     Mode.SELECTED_TEXT: "This answer could not be found in the selected text.",
 }
+
+# Of the passages found for a word that is small talk unless a section is on it.
+SECTIONS_LOOKED_AT = 10
 
 # Answers that were cached from another version of what puts them together are not given again: raise it then.
 ANSWER_VERSION = "13"
@@ -131,7 +136,7 @@ class Answerer:
         """
         started = time.perf_counter()
         edition = self._retriever.edition_of(question, deadline)
-        if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
+        if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition, deadline)):
             yield from _without_search(text, question, edition, started)
             return
         rewritten = None if without_model else self._rewritten(question, history, edition, deadline)
@@ -203,15 +208,32 @@ class Answerer:
             return None
         return self._rewriter.rewrite(question, history, edition.language, deadline)
 
-    def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
+    def _fixed_reply(self, question: Question, edition: EditionFacts, deadline: Deadline) -> str:
         """Return the reply to small talk, or the table of contents if the question asks for it, else ""."""
-        if is_small_talk(question.text):
+        if is_small_talk(question.text) and not self._is_subject(question.text, edition, deadline):
             return small_talk_reply(question.text, edition.title)
         pages = self._book.outline(edition)
         asked = asked_of_book(question.text, pages)
         if asked is None or asked.kind is not BookQuestion.CONTENTS or not pages:
             return ""
         return contents_text(edition.title, pages, asked.parts, page_link(edition))
+
+    def _is_subject(self, text: str, edition: EditionFacts, deadline: Deadline) -> bool:
+        """Return whether the book has a section on a word that is small talk elsewhere."""
+        term = term_of_small_talk(text)
+        if not term:
+            return False
+        try:
+            found = self._retriever.retrieve(
+                term, edition=edition, limit=SECTIONS_LOOKED_AT, deadline=deadline
+            )
+        except SearchUnavailable:
+            return False
+        return any(
+            is_heading_on(term, path)
+            for chunk in (passage.chunk for passage in found.passages)
+            for path in (chunk.heading_path, *(inner.heading_path for inner in chunk.sections))
+        )
 
     def _draft(
         self, question: Question, evidence: Evidence, started: float, rewritten: RewrittenQuestion | None

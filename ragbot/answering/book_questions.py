@@ -41,6 +41,9 @@ _THANKS = re.compile(
     )(?:\W+|$))++$""",
     re.IGNORECASE | re.VERBOSE,
 )
+# Also terms of some subjects: a book may have a section on one.
+_TERMS = frozenset("super then test testing ping".split())
+_CODE = re.compile(r"`|\(\)")
 _BOOK = (
     r"(?:this|the|your)\s+"
     r"(?:book|handbook|textbook|manual|guide|course|tutorial|document(?:ation)?|docs|site|website)"
@@ -138,8 +141,21 @@ class AskedOfBook:
 
 
 def is_small_talk(question: str) -> bool:
-    """Return whether a reader says hello or thanks, or asks what can be asked."""
+    """Return whether a reader says hello or thanks, or asks what can be asked. Code is none: "super()"."""
+    if _CODE.search(question):
+        return False
     return _SMALL_TALK.match(question) is not None or _THANKS.match(question) is not None
+
+
+def term_of_small_talk(question: str) -> str:
+    """Return the word of small talk that is the subject in a book with a section on it ("testing"), or ""."""
+    word = question.strip(" \t\r\n?!.,;:\"'“”").casefold()
+    return word if word in _TERMS else ""
+
+
+def is_heading_on(term: str, heading_path: Sequence[str]) -> bool:
+    """Return whether one of the headings of a section has a term as a word."""
+    return any(term in _WORD.findall(heading.casefold()) for heading in heading_path)
 
 
 def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | None:

@@ -294,6 +294,27 @@ def test_question_in_another_language_is_told_why_it_is_refused(whole: Answerer)
     assert answer.text.startswith("Ich kann nur Fragen in der Sprache dieses Buches beantworten: English.")
 
 
+@pytest.mark.parametrize(("heading", "is_talk"), [("Testing and pinging", False), ("Baking", True)])
+def test_word_of_small_talk_is_searched_in_a_book_with_a_section_on_it(
+    new_database: DatabaseMaker, tmp_path: Path, heading: str, is_talk: bool
+) -> None:
+    """Readers type a single term, as in a search box."""
+    book = tmp_path / "book"
+    book.mkdir()
+    text = f"# Bread\n\nBread is baked.\n\n## {heading}\n\nTesting the dough takes a finger and patience.\n"
+    (book / "bread.md").write_text(text, encoding="utf-8")
+
+    with keyless_app(new_database, tmp_path) as app:
+        services = services_of(app)
+        services.ingestion.ingest_book(book, edition="first", site_url="https://book.test/")
+        answerer = make_answerer(services.retriever, extractive_generator(), LIMITS)
+        testing, hello = (answer_from(answerer, text) for text in ("testing", "hello"))
+
+    assert testing.text.startswith("Hello! I answer questions about") == is_talk
+    assert ("Testing the dough" in testing.text) != is_talk
+    assert hello.text.startswith("Hello! I answer questions about")
+
+
 TECHNICAL = """# {heading}
 
 ```python

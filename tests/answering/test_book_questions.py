@@ -74,6 +74,10 @@ def test_small_talk_is_known(text: str) -> None:
             "Who are the authors?",
             "ping a host",
             "",
+            "super()",
+            "then()",
+            "`then`",
+            "help()",
         ),
     ],
 )

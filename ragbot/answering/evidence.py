@@ -26,7 +26,7 @@ from ragbot.core.answers import Exchange, Mode, Question, Source
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.errors import DatabaseUnavailable
-from ragbot.core.languages import LOCAL_MODELS_LANGUAGE
+from ragbot.core.languages import LOCAL_MODELS_LANGUAGE, foreign_language
 from ragbot.core.page_links import page_url
 from ragbot.core.ports import SentenceVectors
 from ragbot.core.side_matter import is_summary_heading
@@ -145,7 +145,8 @@ class EvidenceCollector:
             text = rewritten.search_text
         else:
             own_words = self._retriever.analyzer(edition).question_words(text)
-            context = search_context(text, history, has_own_words=bool(own_words))
+            language = foreign_language(text, edition.language) or edition.language
+            context = search_context(text, history, has_own_words=bool(own_words), language=language)
         retrieval = self._retriever.retrieve(
             text,
             edition=edition,

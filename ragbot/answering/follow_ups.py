@@ -24,12 +24,28 @@ _STANDS_FOR_SOMETHING = re.compile(
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Beginnings of a question that continues the previous one.
-_GOES_ON = re.compile(
-    r"^\W*(?:and|but|or|also|so|then|what\s+about|how\s+about|why\s+not|which\s+ones?|for\s+example|such\s+as"
-    r"|und|aber|et|mais|y|pero|e|ma|mas|en|maar|och|og|и|а|ve|peki)\b",
-    re.IGNORECASE,
-)
+# Beginnings of a question that continues the previous one, by its language.
+_GOES_ON = {
+    language: re.compile(rf"^\W*(?:{words})\b", re.IGNORECASE)
+    for language, words in {
+        "english": r"and|but|or|also|so|then|what\s+about|how\s+about|why\s+not|which\s+ones?|for\s+example"
+        r"|such\s+as",
+        "german": "und|aber",
+        "french": "et|mais",
+        "spanish": "y|pero",
+        "italian": "e|ma",
+        "portuguese": "e|mas",
+        "dutch": "en|maar",
+        "swedish": "och",
+        "danish": "og",
+        "norwegian": "og",
+        "russian": "и|а",
+        "ukrainian": "і|й|а",
+        "turkish": "ve|peki",
+    }.items()
+}
+# What is spoken of and does not speak: code, what is quoted, and names in capitals (IT, the OR operator).
+_NAMES = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|«[^»]*»|\b[A-Z]{2,}\b")
 # The beginning of one that is nothing without the previous one, however long it is.
 _ADDS_A_CONDITION = re.compile(
     r"^\W*(?:and|but|so|or)\s+(?:what\s+)?(?:if|when|for|in|on|with|without)\b", re.IGNORECASE
@@ -48,23 +64,29 @@ _NUMBERED = re.compile(
 _FEW_WORDS = 8
 
 
-def search_context(question: str, history: Sequence[Exchange], *, has_own_words: bool) -> str:
+def search_context(
+    question: str, history: Sequence[Exchange], *, has_own_words: bool, language: str = "english"
+) -> str:
     """Return the previous question if this one is a follow-up, else "". What this one renames is renamed.
 
     A follow-up has a word that refers to something said before, begins with "and ..." or "what about ...", or
     has no content word of its own (`has_own_words` false). For a follow-up, searching with both questions
     finds more than the new question alone, the whole conversation, or the last answer (nDCG@10 on MTRAG); for
-    any other question it finds less.
+    any other question it finds less. `language` is the question's: in another one "he" may be a verb.
     """
-    if not history:
+    if not history or (has_own_words and not _leans(question, language)):
         return ""
-    leans = (
-        not has_own_words
-        or _STANDS_FOR_SOMETHING.search(question) is not None
-        or _ADDS_A_CONDITION.match(question) is not None
-        or (_GOES_ON.match(question) is not None and len(question.split()) <= _FEW_WORDS)
-    )
-    return _without_old_action(_with_new_numbers(history[-1].question, question), question) if leans else ""
+    return _without_old_action(_with_new_numbers(history[-1].question, question), question)
+
+
+def _leans(question: str, language: str) -> bool:
+    said = question if question.isupper() else _NAMES.sub("X", question)
+    goes_on = _GOES_ON.get(language)
+    if goes_on is not None and goes_on.match(said) and len(said.split()) <= _FEW_WORDS:
+        return True
+    if language != "english":
+        return False
+    return _STANDS_FOR_SOMETHING.search(said) is not None or _ADDS_A_CONDITION.match(said) is not None
 
 
 def _without_old_action(before: str, question: str) -> str:

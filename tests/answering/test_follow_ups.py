@@ -25,6 +25,7 @@ TALK = (Exchange("How much RAM does the workstation need?", "64 GB [1]."),)
         "and the disk?",
         "How does the latter work?",
         "How do I set that in the BIOS of a new machine?",
+        "AND HOW FAST MUST IT BE?",
         "And if I only want to run the simulation on it from time to time?",
     ],
 )
@@ -45,11 +46,39 @@ def test_question_that_leans_is_searched_with_the_one_before(question: str) -> N
         "And what is the difference between a topic and a service in ROS 2 when both are used?",
         "How do nodes find each other?",
         "How do I build one package?",
+        "What is IT governance?",
+        "How does the IT department order laptops?",
+        "What does HIS stand for?",
+        "OR operator precedence",
+        "AND operator",
+        "What is `this` in JavaScript?",
+        'What does the keyword "it" mean?',
+        "E ink displays: which are supported?",
+        "Y axis labels",
     ],
 )
 def test_question_that_stands_alone_is_searched_alone(question: str) -> None:
     """The words of the subject before would lead the search astray."""
     assert search_context(question, TALK, has_own_words=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "leans"),
+    [
+        ("spanish", "¿Qué pasa si he olvidado la contraseña?", False),
+        ("spanish", "¿En qué puerto escucha el servidor?", False),
+        ("spanish", "¿Y el disco?", True),
+        ("french", "Y a-t-il un mode sombre ?", False),
+        ("french", "Et le disque ?", True),
+        ("german", "Und die Platte?", True),
+        ("ukrainian", "А диск?", True),
+    ],
+)
+def test_question_leans_by_the_words_of_its_language(language: str, question: str, leans: bool) -> None:
+    """ "He" is a verb in Spanish."""
+    context = search_context(question, TALK, has_own_words=True, language=language)
+
+    assert context == (TALK[0].question if leans else "")
 
 
 def test_question_without_words_of_its_own_leans() -> None:

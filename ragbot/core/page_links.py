@@ -9,6 +9,7 @@ _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 
 # (Behind a host, which has a dot, too.)
 _FILE = re.compile(r"\w/(?:[^?#]*/)?(?P<name>[^?#/]*\.(?:epub|pdf|html?|xhtml))$", re.IGNORECASE)
+_INDEX = re.compile(r"(?:^|(?<=/))index\.html$")
 _DOT = re.compile("%2e", re.IGNORECASE)
 
 
@@ -52,9 +53,15 @@ def section_url(url: str, anchor: str) -> str:
 
 
 def place_on_site(url: str, site_url: str) -> str:
-    """Return a page's address without site, fragment, query, `.html` and `index.html`."""
+    """Return a page's address without site, fragment, query, `.html` and `index.html`.
+
+    The site's address may be that of its front page.
+    """
     path = unquote(urlsplit(url).path).strip("/")
+    file = _FILE.search(site_url)
+    if file is not None and not file["name"].lower().endswith((".epub", ".pdf")):
+        site_url = site_url[: file.start("name")]
     base = unquote(urlsplit(site_url).path).strip("/")
     if base and (path == base or path.startswith(f"{base}/")):
         path = path[len(base) :].strip("/")
-    return path.removesuffix("index.html").removesuffix(".html").strip("/")
+    return _INDEX.sub("", path).removesuffix(".html").strip("/")

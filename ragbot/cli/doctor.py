@@ -17,6 +17,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import RagbotError, StoreUnavailable
 from ragbot.core.findings import Finding
+from ragbot.core.languages import language_of
 from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX, INDEX_IN_THE_MAKING
 from ragbot.health.readiness import CANNOT_WRITE, CLOCK_JUMPED, INGEST_AGAIN, MIGRATE, ReadinessReport
 from ragbot.health.runner import CACHE_S, NO_ANSWER, CheckResult
@@ -25,6 +26,8 @@ from ragbot.services import Services, current_services
 LEAST_FREE_MB = 500
 # Chunks that are looked at for the vectors of their sentences: an ingestion stores those of all.
 SAMPLED_CHUNKS = 20
+# Chunks from the book's beginning in which its language shows.
+READ_CHUNKS = 200
 SEARCH_S = 30.0
 # How often a part that is slow to answer is looked at, about once a second.
 MOST_LOOKS = 10
@@ -71,6 +74,7 @@ def diagnose(services: Services) -> Iterator[Finding]:
     yield _book(book)
     if book is not None:
         yield _search(services, book)
+        yield _language(services, book)
         yield _part("vectors", report.components["embeddings"])
         if settings.chosen_embedder == "local" and settings.local_embedder == "english":
             yield _sentences(services, book)
@@ -126,6 +130,14 @@ def _search(services: Services, book: EditionFacts) -> Finding:
     except RagbotError as error:
         return Finding("search", False, f"{error} Run flask book reindex.")
     return Finding("search", True, "the published edition can be searched")
+
+
+def _language(services: Services, book: EditionFacts) -> Finding:
+    """Say which language the book is taken for; an older version may have seen another one in it."""
+    first = itertools.islice(services.editions.stored_chunks(book), READ_CHUNKS)
+    read = language_of(stored.chunk.text for stored in first)
+    again = f", but it begins in {read}: run flask book ingest again" if read != book.language else ""
+    return Finding("language", True, f"{book.language}{again}")
 
 
 def _sentences(services: Services, book: EditionFacts) -> Finding:

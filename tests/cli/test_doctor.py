@@ -111,6 +111,20 @@ def test_book_of_an_older_version_is_to_be_ingested_again(
     assert before["vectors of sentences"].startswith("ok not stored yet: run flask book ingest again")
 
 
+def test_book_that_was_taken_for_one_in_another_language_is_to_be_ingested_again(
+    new_database: DatabaseMaker, tmp_path: Path
+) -> None:
+    """Every question was refused as one in another language, and nothing said why."""
+    with three_chapter_app(new_database, tmp_path) as app:
+        _, now = lines_of(app)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE editions SET language = 'chinese'"))
+        _, before = lines_of(app)
+
+    assert now["language"] == "ok english"
+    assert before["language"] == "ok chinese, but it begins in english: run flask book ingest again"
+
+
 def test_index_in_the_making_is_waited_for(diagnosed: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that has just started is not ill."""
     searchable = PublishedBooks.searchable

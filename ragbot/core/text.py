@@ -35,7 +35,7 @@ _SPACES = re.compile(r"\s+")
 # (A wide stop behind a digit is a point.)
 _SENTENCE_END = re.compile(
     r"(?:(?!\A)(?<![.!?…\n])[.!?…]++[\"'”’)\]*_]*+(?=\s)"
-    rf"|(?!(?<=\d)．)[{''.join(STOPS)}]++[」』”’）]*+)"
+    rf"|[{''.join(STOPS)}]++(?<!\d．)[」』”’）]*+)"
 )
 _CLOSING_QUOTES = "\"'”’»"
 _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
@@ -162,7 +162,7 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         following = _NEXT_SIGN.match(text, end)
         stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
         next_sign = following[1] if following else ""
-        if stop.endswith(".") and _goes_on(stop, next_sign, text[end : end + _ABBREVIATION_WINDOW].lstrip()):
+        if stop.endswith(".") and _goes_on(stop, text, following.start(1) if following else end):
             continue
         # Within a sentence, the label of a button or a question: click “Open …” or press O.
         if match.group()[-1] in _CLOSING_QUOTES and next_sign.islower():
@@ -172,22 +172,26 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     yield from _trimmed(text, start, len(text))
 
 
-def _goes_on(stop: str, following: str, behind: str) -> bool:
-    """Return whether a full stop ends no sentence: it abbreviates, counts, or is before a small letter."""
+def _goes_on(stop: str, text: str, behind: int) -> bool:
+    """Return whether a full stop ends no sentence: it abbreviates, counts, or is before a small letter.
+
+    What follows on it begins in the text at `behind`.
+    """
+    following = text[behind : behind + 1]
     if following.islower():
         return True
     if following.isdigit() and _OF_NUMBER.search(stop):
         return True
     if stop[-2:-1].isdigit() and following.isupper():
-        return _is_ordinal(stop, behind)
+        return _is_ordinal(stop, _MONTH.match(text, behind))
     # "No. 5" has a number, and "No." is an answer.
     return _ABBREVIATION.search(stop) is not None and (following.isdigit() or not _NO.search(stop))
 
 
-def _is_ordinal(stop: str, behind: str) -> bool:
+def _is_ordinal(stop: str, month: re.Match[str] | None) -> bool:
     if _ORDINAL.search(stop):
         return True
-    day, month = _DAY.search(stop), _MONTH.match(behind)
+    day = _DAY.search(stop)
     return day is not None and month is not None and bool(day["since"] or not month["also_english"])
 
 

@@ -32,6 +32,22 @@ def test_links_leave_the_frame() -> None:
 
 
 @pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        (r"$\pi^*$ maximizes $V^*(s)$", None),
+        (r"$\mathbf{x}_{i}$ and $\mathbf{y}_{j}$", None),
+        (r"$\{a, b\}$ and \(x\,y\) and $|x\|$", None),
+        ("$$\n1 & 2 \\\\\n3 & 4\n$$", "$$\n1 &amp; 2 \\\\\n3 &amp; 4\n$$"),
+        ("$a[1]$ and $x_{i}&lt;y_{i}$", "$a[1]$ and $x_{i}&lt;y_{i}$"),
+        ("$5 and *$6*", "$5 and <em>$6</em>"),
+    ],
+)
+def test_formulas_are_shown_as_they_are_written(formula: str, shown: str | None) -> None:
+    """Stars and lines of TeX were taken for emphasis, and its backslashes for escapes."""
+    assert answer_html(formula, {1}) == f"<p>{shown or formula}</p>\n"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<script>alert(1)</script>",
@@ -45,6 +61,8 @@ def test_links_leave_the_frame() -> None:
         "<javascript:alert(1)>",
         "[1]: javascript:alert(1)\n\n[1]",
         "`<svg onload=alert(1)>`",
+        "$<img src=x onerror=alert(1)>$",
+        "$$x &lt;img src=x onerror=alert(1)> [x](javascript:alert(1)) $$",
     ],
 )
 def test_hostile_text_stays_text(text: str) -> None:

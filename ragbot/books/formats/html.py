@@ -198,15 +198,14 @@ def _plain_mathematics(main: LexborNode) -> None:
             is_display = (
                 above is not None and "katex-display" in (above.attributes.get("class") or "")
             ) or formula.attributes.get("display") in ("block", "true")
-            marks = "$$" if is_display else "$"
-            formula.replace_with(f"{marks}{source}{marks}")
+            formula.replace_with(_between("$$" if is_display else "$", source))
 
     for formula in main.css(".math, .arithmatex, .process-math"):
         delimited = _DELIMITED.fullmatch(formula.text().strip())
         if delimited is not None:
             marks = "$" if delimited["sign"] == "(" else "$$"
             source = delimited["tex"] or delimited["equation"] or delimited["environment"] or ""
-            formula.replace_with(f"{marks}{source.strip()}{marks}")
+            formula.replace_with(_between(marks, source))
 
 
 def _plain_bare_formulas(main: LexborNode) -> None:
@@ -216,7 +215,13 @@ def _plain_bare_formulas(main: LexborNode) -> None:
 
 def _in_dollars(formula: re.Match[str]) -> str:
     inline = formula["inline"]
-    return f"${inline.strip()}$" if inline else f"$${formula['display'].strip()}$$"
+    return _between("$", inline) if inline else _between("$$", formula["display"])
+
+
+def _between(marks: str, tex: str) -> str:
+    """Return a formula that the converter keeps as it is; a blank in front of a letter is none in TeX."""
+    kept = tex.strip().replace(f"{_ESCAPE}<", "< ").replace(_ESCAPE, "").replace("\\", _ESCAPE)
+    return f"{marks}{kept}{marks}"
 
 
 def _is_code(node: LexborNode) -> bool:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-# Escaped signs and code, in which no sign is emphasis.
-_OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
+from ragbot.core.formulas import FORMULA
+
+# Formulas, escaped signs and code, in which no sign is emphasis.
+_OPAQUE = re.compile(FORMULA + r"|\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
 _INSIDE_WORD = re.compile(r"(?<=[^\W_])\*{2,3}(?=[^\W_])")
 # The marks of emphasis, in code and escapes too.
 EMPHASIS = (
@@ -19,7 +21,7 @@ _RUN = re.compile(r"(?P<stars>(?<!\*)\*{2,3}(?!\*))|\n[ \t>]*\r?\n")
 
 
 def masked(text: str) -> str:
-    """Replace code and escaped signs by plain letters; the length stays."""
+    """Replace formulas, code and escaped signs by plain letters; the length stays."""
     return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
 
 

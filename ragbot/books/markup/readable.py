@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ragbot.books.markup.definitions import with_colons
 from ragbot.books.markup.emphasis import (
     EMPHASIS,
     bold,
@@ -20,6 +21,7 @@ from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 from ragbot.books.markup.titles import without_closing_marks
 from ragbot.core.code_fences import fenced_code
+from ragbot.core.formulas import FORMULA
 from ragbot.core.markdown_escaping import escape_marks
 
 # Whole lines of markup without words, except for a title.
@@ -37,6 +39,7 @@ _HASHES = r"\#{1,6}[ \t]+"
 _WITHIN = r"\n(?![ \t>]*(?:\r?\n|[-*+][ \t]|\d{1,9}[.)][ \t]|\#|\||`{3}|~{3}))"
 # Signs within a line. Their first characters are checked first, since most characters begin none of them.
 _INLINE = (
+    rf"(?P<formula>{FORMULA})",
     r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
     rf"(?P<code>(?<!`)(?P<ticks>`{{1,3}})(?!`)(?P<inside>(?:[^\n]|{_WITHIN}){{1,400}}?)(?<!`)(?P=ticks)(?!`))",
     r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*|^\*\[[^\[\]\n]{1,100}\]:[^\n]*"
@@ -74,10 +77,12 @@ _LINE = (
     rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
 )
 _SIGNS = re.compile(
-    rf"(?=[\\`<!\[\]{{&*~_+=^])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
+    rf"(?=[$\\`<!\[\]{{&*~_+=^])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
     rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
+# A line of a formula, without the marks of a quotation before it.
+_FORMULA_LINE = re.compile(r"(?:^[ \t>]*)?(?P<words>[^\n]*\n?)", re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
 _ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
 # Characters; longer than any paragraph.
@@ -176,7 +181,8 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
     With `kind` "terms" code spans keep their backticks, for the split into search terms.
 
     Emphasis, links, images, tags, comments, ids, footnote marks, bullets, marks of quotations and admonitions
-    are removed; code spans, escapes and entities become the characters that they show.
+    are removed; code spans, escapes and entities become the characters that they show. Formulas stay as they
+    are written.
     """
     runs = _Runs()
     if kind == "code":
@@ -222,6 +228,9 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
         runs.add(source[position : match.start()], position)
         position = match.end()
         match match.lastgroup:
+            case "formula":
+                for line in _FORMULA_LINE.finditer(source, match.start(), match.end()):
+                    runs.add(line["words"], line.start("words"))
             case "escaped" | "sign":
                 runs.add(match["sign"], match.end() - 1)
             case "code" | "ticks" | "inside" if ticks:
@@ -308,14 +317,6 @@ def readable_words(source: str, *, kind: str = "") -> str:
 
 
 _TICKS = re.compile("`+")
-# The definition of a term, as PHP Markdown Extra writes it.
-_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
-_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
-
-# An option in bold on a line of its own, above what it does.
-_LABELLED = re.compile(
-    r"(?P<label>(?P<mark>\*\*|__)[^*_\n]{1,80}(?<![.:!?])(?P=mark))(?:\\|[ ]{2,})\r?\n(?=[ \t>]*\S)"
-)
 
 
 def unit_words(source: str, kind: str) -> str:
@@ -325,13 +326,7 @@ def unit_words(source: str, kind: str) -> str:
     """
     if kind == "heading":
         source = without_closing_marks(source)
-    return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
-
-
-def _with_colons(source: str) -> str:
-    """Put a colon after each term and each bold label of a line, and a blank between two definitions."""
-    source = _LABELLED.sub(r"\g<label>: ", source)
-    return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
+    return readable_words(source if kind == "code" else with_colons(source), kind=kind)
 
 
 # Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
@@ -343,7 +338,7 @@ _SMALL = {
 
 
 def tidy_markdown(source: str) -> str:
-    """Return a run of prose as Markdown on one line: emphasis and code remain, other markup is removed.
+    """Return a run of prose as Markdown on one line: emphasis, code and formulas remain, other markup is removed.
 
     A link becomes its words, since a relative address is only valid on its own page. Emphasis that is cut in
     half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks. The book's
@@ -351,7 +346,7 @@ def tidy_markdown(source: str) -> str:
     """
     pieces: list[str] = []
     source = _RAISED.sub(_raised, source)
-    _tidy(replaced_stars(_with_colons(source), "\\*"), pieces)
+    _tidy(replaced_stars(with_colons(source), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
     text = without_spans(text, [match.span() for match in _TICKS.finditer(masked(text))])
     for marks in EMPHASIS:
@@ -371,6 +366,8 @@ def _tidy(source: str, pieces: list[str]) -> None:
         pieces.append(source[position : match.start()])
         position = match.end()
         match match.lastgroup:
+            case "formula":
+                pieces.append(_FORMULA_LINE.sub(r"\g<words>", match.group()))
             case "escaped" | "sign" | "code" | "ticks" | "inside" | "stars" | "lows":
                 pieces.append(match.group())
             case "entity":

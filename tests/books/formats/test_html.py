@@ -235,6 +235,7 @@ def test_words_for_screen_readers_and_frames_of_code_are_no_text():
         ('<math alttext="a" display="block"><mi>a</mi></math>', "$$a$$"),
         ('<mjx-container display="true"><mjx-math></mjx-math><math alttext="a"/></mjx-container>', "$$a$$"),
         (r'<span class="math">\(a\)</span>', "$a$"),
+        (r'<span class="math">\(\{a,\,b\} &lt; c \\ d&lt;e\)</span>', r"$\{a,\,b\} < c \\ d< e$"),
     ],
 )
 def test_formula_is_its_tex_source(formula, source):

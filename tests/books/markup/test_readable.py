@@ -133,6 +133,13 @@ PROSE = MARKDOWN.filter(lambda source: "```" not in source)
         ("| a | **b** |\n|---|:-:|\n| 1 | 2 |", "a b 1 2"),
         ("one  \ntwo\\\nthree", "one two three"),
         ("a < b and b > c, 2*3*4, a * b", "a < b and b > c, 2*3*4, a * b"),
+        (r"*So* $\pi^*$ maximizes $V^*(s)$", r"So $\pi^*$ maximizes $V^*(s)$"),
+        (r"$\mathbf{x}_{i}$ and $\mathbf{y}_{j}$", r"$\mathbf{x}_{i}$ and $\mathbf{y}_{j}$"),
+        (r"$\{a, b\}$, \(x\,y\) and \[|x\|\]", r"$\{a, b\}$, \(x\,y\) and \[|x\|\]"),
+        ("> $$\n> a * b \\\\\n> *c\n> $$", "$$ a * b \\\\ *c $$"),
+        ("$5 and *$6*, `$a` and `$b`", "$5 and $6, $a and $b"),
+        ("**$HOME** or **$PATH** and [$a](b) or [$c](d)", "$HOME or $PATH and $a or $c"),
+        (r"a price of \$5 or *6*\$, and \[optional\]", "a price of $5 or 6$, and [optional]"),
     ],
 )
 def test_words_are_those_of_the_page(source: str, words: str) -> None:
@@ -218,6 +225,18 @@ def is_place_of(character: str, source: str, at: int) -> bool:
     if character == " " or source[at] == character:
         return True
     return source[at] == "&" and unescape(source[at:].partition(";")[0] + ";")[:1] == character
+
+
+@pytest.mark.parametrize("source", [r"*a* $x^*_{1}$ *b*", "> $$\n> a *\n> b\n> $$ *c*", r"\(x\,y\) \*"])
+def test_each_character_of_a_formula_is_the_sources_own(source: str) -> None:
+    """A sentence with one is cited like others."""
+    plain = readable(source)
+
+    assert all(
+        is_place_of(sign, source, plain.source_offset(at))
+        for at, sign in enumerate(plain.text)
+        if not sign.isspace()
+    )
 
 
 @fuzz(100)
@@ -329,6 +348,10 @@ def test_words_of_a_part_are_without_markup_that_it_cuts_in_half(source: str, pa
         ("Mail <mailto:bob@dairy.test> or <alice@dairy.test>.", "Mail bob@dairy.test or alice@dairy.test."),
         ("by 10<sup>-2</sup> of H<sub>2</sub>O.<sup>1</sup>", "by 10⁻² of H₂O.¹"),
         ("`x<sup>2</sup>`", "`x<sup>2</sup>`"),
+        (r"**Then** $\pi^*$ maximizes *all* of $V^*(s)$", r"**Then** $\pi^*$ maximizes *all* of $V^*(s)$"),
+        (r"$\mathbf{x}_{1}$ or $a<b_{2}$ of **cut", r"$\mathbf{x}_{1}$ or $a<b_{2}$ of cut"),
+        ("In $[0, 1]$ and $a[1]$, *here*", "In $[{}0, 1]$ and $a[{}1]$, *here*"),
+        ("$<b>x</b>$ and *$6*", "$x$ and *$6*"),
         ("As [3] says, [0-9] is `a[1]`.", "As \\[\u20603] says, \\[0-9] is `a[1]`."),
         ("As \\[12] says [here](#a).", "As \\[\u206012] says here."),
         ("Press <Key.Soft>Go</Key.Soft>, then <Key>A</Key><Key>B</Key>.", "Press Go, then A B."),

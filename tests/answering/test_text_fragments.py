@@ -145,6 +145,15 @@ def test_tab_that_is_not_open_has_no_fragment() -> None:
     assert directive("Go down the stairs.", "Go down the stairs.", page=page) == ""
 
 
+def test_bar_of_code_in_a_row_has_no_backslash() -> None:
+    """A page shows the bar alone."""
+    row = r"| `hold \| stop` | The crew rests. |"
+
+    assert directive(row, row, page=f"# Words\n\n| Word | What |\n|---|---|\n{row}\n") == (
+        "hold | stop,The crew rests"
+    )
+
+
 @pytest.mark.parametrize(
     ("front_matter", "expected"), [("---\nsidebar_position: 1\n---\n", ""), ("", "Because it is dark")]
 )

@@ -19,6 +19,7 @@ from ragbot.books.markup.emphasis import (
 )
 from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
+from ragbot.books.markup.small_numbers import with_small_numbers
 from ragbot.books.markup.titles import without_closing_marks
 from ragbot.core.code_fences import fenced_code
 from ragbot.core.formulas import FORMULA
@@ -81,6 +82,7 @@ _SIGNS = re.compile(
     rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
+_ROW = re.compile(r"[ \t>]*\|")
 # A line of a formula, without the marks of a quotation before it.
 _FORMULA_LINE = re.compile(r"(?:^[ \t>]*)?(?P<words>[^\n]*\n?)", re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
@@ -150,6 +152,7 @@ class _Runs:
         self.code: list[tuple[int, int]] = []
         self.breaks: list[int] = []
         self.stars: list[int] = []
+        self.in_row = False
 
     def add(self, text: str, place: int) -> None:
         if text:
@@ -158,9 +161,15 @@ class _Runs:
             self.places.append(place)
             self.length += len(text)
 
-    def add_code(self, text: str, place: int) -> None:
-        self.code.append((self.length, self.length + len(text)))
-        self.add(text, place)
+    def add_code(self, source: str, start: int, end: int) -> None:
+        first = self.length
+        if "\\|" in source[start:end] and (self.in_row or _is_row(source, start)):
+            # A backslash parts the bar from those between cells, and is not shown.
+            while (bar := source.find("\\|", start, end)) >= 0:
+                self.add(source[start:bar], start)
+                start = bar + 1
+        self.add(source[start:end], start)
+        self.code.append((first, self.length))
 
     def part(self, place: int) -> None:
         """Separate the words here, at the end of a line, a cell or a block."""
@@ -173,6 +182,10 @@ class _Runs:
         return ReadableText(
             "".join(self.pieces), tuple(self.starts), tuple(self.places), tuple(self.code), tuple(breaks)
         )
+
+
+def _is_row(source: str, offset: int) -> bool:
+    return bool(_ROW.match(source, source.rfind("\n", max(offset - _LOOKED_BACK, 0), offset) + 1))
 
 
 def readable(source: str, *, kind: str = "") -> ReadableText:
@@ -188,6 +201,7 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
     if kind == "code":
         _code(source, runs)
     else:
+        runs.in_row = kind in ("table_row", "table_head")
         _inline(source, 0, len(source), runs, ticks=kind == "terms")
     return runs.readable()
 
@@ -236,7 +250,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case "code" | "ticks" | "inside" if ticks:
                 runs.add(match.group(), match.start())
             case "code" | "ticks" | "inside":
-                runs.add_code(match["inside"], match.start("inside"))
+                runs.add_code(source, *match.span("inside"))
             case "link" | "label":
                 _inline(source, match.start("label"), match.end("label"), runs, ticks=ticks)
             case "auto" | "address":
@@ -329,14 +343,6 @@ def unit_words(source: str, kind: str) -> str:
     return readable_words(source if kind == "code" else with_colons(source), kind=kind)
 
 
-# Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
-_RAISED = re.compile(r"(?P<code>`[^`\n]{1,400}`)|<(?P<level>su[pb])>(?P<signs>[0-9+()=n-]{1,8})</(?P=level)>")
-_SMALL = {
-    "sup": str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ"),
-    "sub": str.maketrans("0123456789+-=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ"),
-}
-
-
 def tidy_markdown(source: str) -> str:
     """Return a run of prose as Markdown on one line: emphasis, code and formulas remain, other markup is removed.
 
@@ -345,8 +351,7 @@ def tidy_markdown(source: str) -> str:
     own numbers in brackets are told from marks of sources.
     """
     pieces: list[str] = []
-    source = _RAISED.sub(_raised, source)
-    _tidy(replaced_stars(with_colons(source), "\\*"), pieces)
+    _tidy(replaced_stars(with_colons(with_small_numbers(source)), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
     text = without_spans(text, [match.span() for match in _TICKS.finditer(masked(text))])
     for marks in EMPHASIS:
@@ -354,10 +359,6 @@ def tidy_markdown(source: str) -> str:
         if not is_paired(found):
             text = without_spans(text, [match.span() for match in found])
     return escape_marks(text)
-
-
-def _raised(found: re.Match[str]) -> str:
-    return found["code"] or found["signs"].translate(_SMALL[found["level"]])
 
 
 def _tidy(source: str, pieces: list[str]) -> None:

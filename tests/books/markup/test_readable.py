@@ -217,6 +217,24 @@ def test_code_spans_and_breaks_are_known_by_their_places() -> None:
     assert [plain.text[:at].split()[-1] for at in plain.breaks] == ["c", "d"]
 
 
+def test_bar_of_code_in_a_row_has_no_backslash() -> None:
+    """The page shows none: the words were found nowhere on it."""
+    row = r"| `hold \| stop`, ``a\|b`` | The crew [rests `x\|y`](a.md). |"
+
+    assert (
+        readable_words(row, kind="table_row")
+        .split("  ")[0]
+        .startswith("hold | stop, a|b The crew rests x|y.")
+    )
+    assert readable_words(row) == readable_words(row, kind="table_row")
+    assert readable_words(r"In text: `hold \| stop`.") == r"In text: hold \| stop."
+    assert [readable(row).text[start:end] for start, end in readable(row).code] == [
+        "hold | stop",
+        "a|b",
+        "x|y",
+    ]
+
+
 # --- places ------------------------------------------------------------------------------------
 
 
@@ -227,9 +245,11 @@ def is_place_of(character: str, source: str, at: int) -> bool:
     return source[at] == "&" and unescape(source[at:].partition(";")[0] + ";")[:1] == character
 
 
-@pytest.mark.parametrize("source", [r"*a* $x^*_{1}$ *b*", "> $$\n> a *\n> b\n> $$ *c*", r"\(x\,y\) \*"])
-def test_each_character_of_a_formula_is_the_sources_own(source: str) -> None:
-    """A sentence with one is cited like others."""
+@pytest.mark.parametrize(
+    "source", [r"*a* $x^*_{1}$ *b*", r"| `a \| b` | *c* |", "> $$\n> a *\n> b\n> $$ *c*", r"\(x\,y\) \*"]
+)
+def test_each_character_of_a_formula_and_of_code_is_the_sources_own(source: str) -> None:
+    """A sentence or a row with one is cited like others."""
     plain = readable(source)
 
     assert all(

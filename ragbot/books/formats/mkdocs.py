@@ -27,7 +27,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mkdocs_navigation import mkdocs_key, read_navigation
 from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
-from ragbot.books.markup.code_marks import without_inline_languages
+from ragbot.books.markup.code_marks import without_bubbles, without_inline_languages
 from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.pandoc_prose import with_plain_scripts
@@ -148,7 +148,7 @@ def _site(
 
     def plain(path: str, body: str) -> str:
         body = expand_includes(folder, body, (*includes, dirname(path)))
-        body, count = _API.subn("", without_comments(body))
+        body, count = _API.subn("", without_comments(without_bubbles(body)))
         generated.append(count)
         body = unwrap_containers(unwrap_indented(_CODE_LINK.sub(r"\g<label>", body)))
         return rewrite_lines(body, shown)

@@ -18,6 +18,8 @@ _BEHIND = re.compile(
 _ANNOTATION = re.compile(
     rf"(?<![ \t])[ \t]*+{_OPENS}[ \t]*<\d{{1,3}}(?:,\d{{1,3}}){{0,9}}>[ \t]*{_CLOSES}[ \t]*$"
 )
+# `# (1)!`, of Material for MkDocs, which shows a bubble there.
+_BUBBLE = re.compile(rf"(?<![ \t])[ \t]*+{_OPENS}[ \t]*\(\d{{1,3}}\)![ \t]*{_CLOSES}[ \t]*$", re.MULTILINE)
 # `#!python x = 1`, of PyMdown, in code within a line.
 _LANGUAGE = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?:#!|:::)[\w+#.-]+[ ](?=[^`\n])")
 
@@ -30,6 +32,11 @@ def without_highlight_comments(text: str) -> str:
 def without_annotations(line: str) -> str:
     """Return a line of code without the number by which a list explains it."""
     return _ANNOTATION.sub("", line) if "<" in line else line
+
+
+def without_bubbles(text: str) -> str:
+    """Return a page whose listings are without the numbers that it shows as bubbles."""
+    return _BUBBLE.sub("", text) if ")!" in text else text
 
 
 def without_inline_languages(line: str) -> str:

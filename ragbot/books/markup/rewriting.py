@@ -26,7 +26,7 @@ _SIGN = re.compile(
 
 # `!!! tip "Dry"`, `!!!tip`, `??? note`, `???note`, `=== "Linux"`.
 _INDENTED = re.compile(
-    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)"
+    r"(?P<indent>[ \t]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)"
     r"(?P<names>(?:(?:[ \t]+|(?<=!!!|\?\?\?|\?\?\+))\w[\w-]*+)*+)"
     r"(?:[ \t]+\"(?P<title>[^\n]*)\")?[ \t]*"
 )
@@ -39,6 +39,12 @@ _CONTAINER = re.compile(
 _ADMONISH = re.compile(
     r"[ \t]*(?:`{3,}|~{3,})[ \t]*admonish\b[ \t]*(?P<name>[A-Za-z][\w-]*(?![\w-]|[ \t]*=))?"
     r"(?:[^\n\"']*(?P<sign>[\"'])(?P<title>[^\n]*?)(?P=sign))?[^\n]*"
+)
+# The options of a block of PyMdown, right below its first line.
+_BLOCK_OPTIONS = re.compile(
+    r"^(?P<opening>(?P<indent>[ \t]*)/{3,}[ \t]*[A-Za-z][^\n]*\n)"
+    r"(?P=indent)(?:[ ]{4}|\t)[ \t]*[\w-]+:[^\n]*(?:\n(?P=indent)(?:[ ]{4}|\t)[^\n]*\S[^\n]*)*",
+    re.MULTILINE,
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(
@@ -74,6 +80,8 @@ MAX_HEADING = 1_000
 _STOPS = ":.!?…。：！？"
 # A container whose own name says nothing to a reader.
 _NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
+# Blocks of PyMdown in whose first line tags and places stand, no titles.
+_TITLELESS = frozenset({"html", "caption", "figure-caption", "table-caption", "define"})
 
 
 def rewrite_lines(text: str, prose: Callable[[str], str]) -> str:
@@ -204,14 +212,21 @@ def _unwrapped(lines: list[str]) -> Iterator[str]:
         if opening is None or not (opening["names"] or opening["title"] is not None):
             yield line
             continue
-        inner = len(opening["indent"]) + 4
+        inner = len(opening["indent"].expandtabs(4)) + 4
         body: list[str] = []
-        while position < len(lines) and (
-            not lines[position].strip() or lines[position].startswith(" " * inner)
-        ):
-            body.append(opening["indent"] + lines[position][inner:])
+        while position < len(lines) and (inside := _moved_out(lines[position], inner)) is not None:
+            body.append(opening["indent"] + inside)
             position += 1
         yield from _titled(opening["indent"], _title_of(opening), body)
+
+
+def _moved_out(line: str, columns: int) -> str | None:
+    """Return a line without so many columns of indentation, or None for one that has fewer."""
+    words = line.lstrip(" \t")
+    blanks = line[: len(line) - len(words)]
+    if len(blanks.expandtabs(4)) < columns:
+        return None if words.strip() else line[columns:]
+    return line[columns:] if line.startswith(" " * columns) else blanks.expandtabs(4)[columns:] + words
 
 
 def _title_of(opening: re.Match[str]) -> str:
@@ -246,10 +261,14 @@ def unwrap_containers(text: str) -> str:
         if opening is None:
             return line
         name = opening["name"].replace("-", " ").capitalize()
+        if opening["mark"].startswith("/") and opening["name"] in _TITLELESS:
+            return ""
         title = opening["label"] or opening["title"] or ("" if opening["name"] in _NAMELESS else name)
         title = _OWN_ID.sub("", title.strip())
         return "\n".join(_title_lines(opening["indent"], title)) if title else ""
 
+    if "///" in text:
+        text = rewrite_prose(text, lambda words: _BLOCK_OPTIONS.sub(r"\g<opening>", words))
     return rewrite_lines(text, prose)
 
 

@@ -423,11 +423,33 @@ def test_front_matter_in_toml_is_read() -> None:
         ("- Row.\n\n  :::tip[Dry]\n  Push.\n  :::", "- Row.\n\n  **Dry:**\n  Push.\n"),
         ("::: code-group\n```js [a.js] {1}\na\n```\n:::", "\n```js\na\n```\n"),
         ("```\n::: tip\n```", "```\n::: tip\n```"),
+        (
+            "/// details | Dry\n    type: warning\n    attrs:\n        id: a\n\nKeep it dry.\n///",
+            "**Dry**\n\n\n\nKeep it dry.",
+        ),
+        ("/// note | Dry\n    Keep it dry.\n///", "**Dry**\n\n    Keep it dry."),
+        ("/// html | div.my-div\nKeep it.\n///", "Keep it."),
+        ("/// caption | <\nAn oar.\n///", "An oar."),
     ],
 )
 def test_containers_become_paragraphs(block: str, words: str) -> None:
     """Marks stood in quotes."""
     assert unwrap_containers(block).strip("\n") == words.strip("\n")
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("!!! note\n\tKeep it.\n\n\tAlways.\n", "**Note**\n\nKeep it.\n\nAlways."),
+        ('=== "Ash"\n\t```\n\ta\n\t```\nRow.', "**Ash**\n\n```\na\n```\n\nRow."),
+        ("* Row.\n\n\t!!! note\n\t    Keep it.\n", "* Row.\n\n\t**Note:**\n\tKeep it."),
+        ('!!! note\n\t!!! tip "Dry"\n\t\tKeep it.', "**Note**\n\n**Dry**\n\nKeep it."),
+        ("!!! note\n    Keep it.\n\tAlways.", "**Note**\n\nKeep it.\nAlways."),
+    ],
+)
+def test_a_tab_indents_as_four_blanks_do(block: str, words: str) -> None:
+    """The text of such a note was told as code."""
+    assert unwrap_indented(block).strip().replace("\n\n\n", "\n\n") == words
 
 
 def test_components_keep_the_words_in_their_attributes() -> None:

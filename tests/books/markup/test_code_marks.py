@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.books.markup.code_marks import without_highlight_comments, without_inline_languages
+from ragbot.books.markup.code_marks import (
+    without_bubbles,
+    without_highlight_comments,
+    without_inline_languages,
+)
 from ragbot.books.markup.rewriting import with_fences_apart, with_open_references
 
 
@@ -22,6 +26,19 @@ from ragbot.books.markup.rewriting import with_fences_apart, with_open_reference
 def test_comments_that_highlight_are_left_out(written: str, shown: str) -> None:
     """Sites do not show them; readers copied them with the listing."""
     assert without_highlight_comments(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("- content # (1)!\nb: c // (12)!  \n", "- content\nb: c\n"),
+        ("<p> <!-- (1)! -->\n", "<p>\n"),
+        ("a() # (1) first\nb (2)!", "a() # (1) first\nb (2)!"),
+    ],
+)
+def test_numbers_that_are_shown_as_bubbles_are_left_out(written: str, shown: str) -> None:
+    """Material for MkDocs explains lines of code so; readers copied them with the listing."""
+    assert without_bubbles(written) == shown
 
 
 @pytest.mark.parametrize(

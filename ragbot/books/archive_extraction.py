@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
-from ragbot.books.generators import CONFIG_FOLDERS
+from ragbot.books.generators import CONFIG_FILES, CONFIG_FOLDERS
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -260,9 +260,10 @@ class _MemberPaths:
             raise ArchiveRefused(f"{_printable(name)} lies more than {MAX_FOLDER_DEPTH} folders deep.")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
             raise ArchiveRefused(_unwritable(name))
+        *above, last = parts or [""]
         is_left_out = not parts or any(
             (part.startswith(".") and part not in CONFIG_FOLDERS) or part in IGNORED_FOLDERS | _PACKERS_OWN
-            for part in parts
+            for part in (above if last in CONFIG_FILES else parts)
         )
         return None if is_left_out else "/".join(parts)
 

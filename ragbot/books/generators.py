@@ -27,6 +27,8 @@ INNER_FOLDERS = (
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
+# Hidden files that readers of books look for: a folder's own order and titles of its pages.
+CONFIG_FILES = frozenset({".pages", ".nav.yml"})
 
 # Formats in which the chapters of a project may be.
 _PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst", ".adoc", ".xml", ".ptx"})

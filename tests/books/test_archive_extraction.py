@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
+from ragbot.books.loader import load_book
 from ragbot.core.errors import ArchiveRefused
 from tests.fuzzing import fuzz
 
@@ -166,6 +167,26 @@ def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
     assert [path.name for path in root.iterdir()] == ["docs"]
     # By this one the site's generator is known.
     assert (root / "docs" / ".vitepress" / "config.ts").is_file()
+
+
+@pytest.mark.parametrize(("plugin", "listing"), [("awesome-pages", ".pages"), ("awesome-nav", ".nav.yml")])
+def test_order_that_a_folder_lists_itself_comes_with_it(unpacked: Unpack, plugin: str, listing: str) -> None:
+    """The pages of an uploaded book came in another order than those of its folder, without a word."""
+    root = unpacked(
+        a_zip(
+            ("mkdocs.yml", f"site_name: M\nplugins: [{plugin}]\n"),
+            (f"docs/{listing}", "nav:\n  - zeta.md\n  - First steps: alpha.md\n"),
+            ("docs/alpha.md", "# A\n\nx"),
+            ("docs/zeta.md", "# Z\n\nx"),
+            (f"docs/.git/{listing}", "nav: [alpha.md]"),
+        )
+    )
+
+    assert [(page.path, page.title) for page in load_book(root).pages] == [
+        ("docs/zeta.md", "Z"),
+        ("docs/alpha.md", "First steps"),
+    ]
+    assert not (root / "docs" / ".git").exists()
 
 
 def test_program_bits_and_owners_are_not_kept(unpacked: Unpack) -> None:

@@ -194,8 +194,13 @@ def _is_quiet(directive: MystDirective) -> bool:
 
 
 def parsed_directive(opening: re.Match[str], body: list[str]) -> MystDirective:
-    """Part a directive's options from its body: `:key: value`, or lines between hyphens."""
+    """Part a directive's options from its body: `:key: value`, or lines between hyphens.
+
+    The body is moved as far out as the directive is in.
+    """
     options: dict[str, str] = {}
+    indent = len(opening["indent"])
+    body = [line[min(indent, len(line) - len(line.lstrip(" \t"))) :] for line in body]
     start = 0
     if body and body[0].strip() == "---":
         end = next((place for place, line in enumerate(body[1:], 1) if line.strip() == "---"), len(body) - 1)

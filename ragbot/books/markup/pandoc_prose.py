@@ -36,6 +36,21 @@ def with_plain_scripts(line: str) -> str:
     return _SCRIPT.sub(lambda found: found["low"] or found["high"] or found[0], line)
 
 
+def joined_mathematics(lines: list[str]) -> list[str]:
+    """Join a line of equals signs or hyphens in a formula to the one before: it would underline a heading."""
+    joined: list[str] = []
+    is_open = was_joined = False
+    for line in lines:
+        if is_open and joined and line.strip() and not line.strip("=- \t"):
+            joined[-1] += "" if was_joined else f" {line.strip()}"
+            was_joined = True
+            continue
+        is_open ^= line.count("$$") % 2 == 1
+        was_joined = False
+        joined.append(line)
+    return joined
+
+
 def _caption(found: re.Match[str]) -> str:
     if found["below"] is not None:
         return f"\n{found['below']}"

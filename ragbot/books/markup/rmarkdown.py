@@ -12,7 +12,7 @@ from ragbot.books.formats.notebook_outputs import html_as_markdown
 from ragbot.books.markup.code_marks import without_annotations
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.pandoc_ids import HeadingIds
-from ragbot.books.markup.pandoc_prose import plain_pandoc_prose
+from ragbot.books.markup.pandoc_prose import joined_mathematics, plain_pandoc_prose
 from ragbot.books.markup.pandoc_tables import read_drawn_table
 from ragbot.books.markup.quarto_marks import is_hidden, shortcodes_in_code
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
@@ -51,7 +51,7 @@ _KNITTED_CHILD = re.compile(r"^[^#\n]*\bknit_child\(\s*['\"](?P<path>[^'\"\n]+)[
 _NOT_INCLUDED = re.compile(r"\binclude\s*=\s*(?:FALSE|F)\b")
 
 _DIV = re.compile(
-    r"[ \t]*:{3,}[ \t]*(?:\{(?P<attributes>[^{}\n]{0,1000})\}|(?P<name>[\w.-]+))?[ \t]*:*[ \t]*"
+    r"(?P<indent>[ \t]*):{3,}[ \t]*(?:\{(?P<attributes>[^{}\n]{0,1000})\}|(?P<name>[\w.-]+))?[ \t]*:*[ \t]*"
 )
 _TITLE = re.compile(r"\b(?:title|name)=(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)")
 _CALLOUT = re.compile(r"\.callout-(?P<kind>\w+)")
@@ -100,6 +100,7 @@ class _Div:
     # A callout is called by its first heading, if that comes first; a theorem has its kind before that.
     waits_for_title: bool = False
     kind: str = ""
+    indent: str = ""
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class _Rewriter:
 
     def lines(self, text: str) -> Iterator[str]:
         """Yield the lines of a page as a reader sees them."""
-        lines = _joined_mathematics(text.split("\n"))
+        lines = joined_mathematics(text.split("\n"))
         tex_ends = _tex_ends(lines)
         position = 0
         while position < len(lines):
@@ -152,15 +153,21 @@ class _Rewriter:
     def _due_title(self) -> Iterator[str]:
         if self.divs and self.divs[-1].waits_for_title:
             self.divs[-1].waits_for_title = False
-            yield from (bold(self.divs[-1].title), "") if self.divs[-1].title else ()
+            yield from self._title(self.divs[-1].title)
+
+    def _title(self, words: str) -> Iterator[str]:
+        """Yield the title of the innermost block, as far in as the block is."""
+        yield from (self.divs[-1].indent + bold(words), "") if words else ()
 
     def _prose(self, line: str) -> Iterator[str]:
         div = _DIV.fullmatch(line)
         if div is not None:
             yield ""
-            yield from self._div(div["attributes"] or f".{div['name']}" if div.lastgroup else "")
+            is_opening = div.lastgroup != "indent"
+            names = (div["attributes"] or f".{div['name']}") if is_opening else ""
+            yield from self._div(names, div["indent"])
             return
-        heading = _HEADING.fullmatch(line)
+        heading = _HEADING.fullmatch(line.removeprefix(self.divs[-1].indent) if self.divs else line)
         if heading is not None and not self._is_shown and "{#" not in line:
             self.ids.hide(_HEADING_ATTRIBUTES.sub("", heading["text"]))
         if not self._is_shown or _FOR_PRINT.fullmatch(line.strip()) or _REFERENCE_TEXT.fullmatch(line):
@@ -186,7 +193,7 @@ class _Rewriter:
         yield f"{figure['indent']}![{alternative['text'] if alternative else ''}]({figure['target']})"
         yield from ("", figure["indent"] + caption, "") if caption else ()
 
-    def _div(self, attributes: str) -> Iterator[str]:
+    def _div(self, attributes: str, indent: str) -> Iterator[str]:
         if not attributes:
             if self.divs:
                 self.divs.pop()
@@ -205,10 +212,11 @@ class _Rewriter:
                 title=words,
                 waits_for_title=waits,
                 kind="" if _CALLOUT.search(attributes) else kind,
+                indent=indent,
             )
         )
-        if words and not waits and self._is_shown:
-            yield from (bold(words), "")
+        if not waits and self._is_shown:
+            yield from self._title(words)
 
     def _heading(self, marks: str, text: str) -> Iterator[str]:
         text = without_index(text)
@@ -221,10 +229,11 @@ class _Rewriter:
             kind = self.divs[-1].kind
             if not ids:
                 self.ids.hide(words)
-            yield from (bold(f"{kind} ({words})" if kind else words), "")
+            yield from self._title(f"{kind} ({words})" if kind else words)
             return
         own = ids[-1].removeprefix("#") if ids else self.ids.of(words)
-        yield f"{marks} {words}{f' {{#{own}}}' if own else ''}"
+        indent = self.divs[-1].indent if self.divs else ""
+        yield f"{indent}{marks} {words}{f' {{#{own}}}' if own else ''}"
 
     def _code(self, lines: list[str]) -> Iterator[str]:
         return (shortcodes_in_code(without_annotations(line), self.project.values) for line in lines)
@@ -343,21 +352,6 @@ def _end_of_tex(line: str, position: int, ends: dict[str, list[int]]) -> int:
     nearest = bisect_left(found, position)
     is_there = nearest < len(found) and found[nearest] - position <= MAX_TEX_LINES
     return found[nearest] if is_there else -1
-
-
-def _joined_mathematics(lines: list[str]) -> list[str]:
-    """Join a line of equals signs or hyphens in a formula to the one before: it would underline a heading."""
-    joined: list[str] = []
-    is_open = was_joined = False
-    for line in lines:
-        if is_open and joined and line.strip() and not line.strip("=- \t"):
-            joined[-1] += "" if was_joined else f" {line.strip()}"
-            was_joined = True
-            continue
-        is_open ^= line.count("$$") % 2 == 1
-        was_joined = False
-        joined.append(line)
-    return joined
 
 
 def _closing(lines: list[str], start: int, chunk: re.Match[str]) -> int:

@@ -41,6 +41,9 @@ FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{inc
             "We used the grip and .\nNext `x`.",
         ),
         ("![oar](o.png){.wide} <!-- TODO -->", "![oar](o.png)"),
+        ("1. a\n\n    ```{tip}\n    Keep it.\n    ```", "1. a\n    **Tip**\n    Keep it."),
+        ("- a\n\n  :::{tip}\n    - b\n  c\n :::", "- a\n  **Tip**\n    - b\n  c"),
+        ("1. a\n\n   ```{code} py\n   if a:\n     b\n   ```", "1. a\n   ```py\n   if a:\n     b\n   ```"),
     ],
 )
 def test_words_and_code_are_those_of_the_site(written: str, shown: str) -> None:

@@ -43,6 +43,8 @@ def no_contents(_context: str, _depth: int) -> Iterator[str]:
         (":::{tip} Of {kbd}`K`\n:class: dropdown\nDry.\n:::", "**Of `K`**\nDry."),
         (":::{tip .dropdown #dry}\nDry.\n:::\n\n[](#dry)", "**Tip**\nDry.\nTip"),
         (":::{seealso}\nOars.\n:::", "**See Also**\nOars."),
+        ("1. a\n\n    :::{tip}\n    ## Wet\n    Dry.\n    :::", "1. a\n    **Wet**\n    Dry."),
+        ("1. a\n\n   ```{code} py\n   if a:\n     b\n   ```", "1. a\n   ```py\n   if a:\n     b\n   ```"),
         (":::{admonition}\nDry.\n:::", "Dry."),
         (":::{warning}\n## Wet\nDry.\n:::", "**Wet**\nDry."),
         (":::{margin}\nDry.\n:::", "Dry."),

@@ -16,14 +16,14 @@ from pathspec import GitIgnoreSpec
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import (
     as_list,
-    as_mapping,
     as_text,
     as_texts,
     parse_tolerant_yaml,
     parse_toml_mapping,
 )
-from ragbot.books.formats.html_selection import LIST
+from ragbot.books.formats.html_selection import LIST, OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.mkdocs_languages import SiteLanguages, plugin_options, read_languages
 from ragbot.books.formats.mkdocs_navigation import mkdocs_key, read_navigation
 from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
@@ -127,19 +127,18 @@ def _site(
     folder: BookFolder, values: dict[str, object], docs: str, generated: list[int], *, has_unicode: bool
 ) -> SiteSource:
     """Describe a site. Each page adds to `generated` how often its text comes from code."""
-    has_folders = values.get("use_directory_urls") is not False
     base = "" if docs == "." else docs
     extensions = str(values.get("markdown_extensions"))
     names_languages, has_emoji = "inlinehilite" in extensions, "emoji" in extensions
     has_scripts = "pymdownx.tilde" in extensions or "pymdownx.caret" in extensions
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
     is_excluded = _exclusion(values)
-
-    def address(inner: str, _values: FrontMatter) -> str:
-        if has_folders:
-            return folder_address(inner, "index", "readme")
-        found = folder_address(inner, "readme", suffix=".html")
-        return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
+    languages = read_languages(values.get("plugins"))
+    listed = read_navigation(
+        folder,
+        values if languages.nav is None else values | {"nav": languages.nav},
+        f"{base}/{languages.folder}".strip("/"),
+    )
 
     def shown(line: str) -> str:
         line = without_attributes(without_emoji(line) if has_emoji else line)
@@ -153,18 +152,36 @@ def _site(
         body = unwrap_containers(unwrap_indented(_CODE_LINK.sub(r"\g<label>", body)))
         return rewrite_lines(body, shown)
 
+    def omitted(inner: str, front: FrontMatter) -> str:
+        if front.is_set("draft") or is_excluded(inner):
+            return NOT_BUILT
+        if languages.is_other(inner):
+            return OTHER_LANGUAGE
+        return LIST if _POST.match(languages.own_path(inner)) else ""
+
     return SiteSource(
         title=as_text(values.get("site_name")),
         content=base,
         anchors=AnchorRules(partial(markdown_slugger, is_unicode=has_unicode)),
-        address=address,
+        address=_addresses(languages, has_folders=values.get("use_directory_urls") is not False),
         text=plain,
-        navigation=tuple(read_navigation(folder, values, base)),
-        key=lambda inner, _front: mkdocs_key(inner),
-        omitted=lambda inner, front: (
-            NOT_BUILT if front.is_set("draft") or is_excluded(inner) else LIST if _POST.match(inner) else ""
-        ),
+        navigation=tuple(languages.placed(entry, folder.has) for entry in listed),
+        key=lambda inner, _front: mkdocs_key(languages.own_path(inner)),
+        omitted=omitted,
     )
+
+
+def _addresses(languages: SiteLanguages, *, has_folders: bool) -> Callable[[str, FrontMatter], str]:
+    """Build the function that returns a page's address, as a folder of its own or as a file."""
+
+    def address(inner: str, _values: FrontMatter) -> str:
+        inner = languages.own_path(inner)
+        if has_folders:
+            return folder_address(inner, "index", "readme")
+        found = folder_address(inner, "readme", suffix=".html")
+        return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
+
+    return address
 
 
 def _exclusion(values: dict[str, object]) -> Callable[[str], bool]:
@@ -187,8 +204,8 @@ def _is_ignore_pattern(line: str) -> bool:
 
 
 def _excluded_globs(plugins: object) -> Iterator[str]:
-    for plugin in [plugins] if isinstance(plugins, dict) else as_list(plugins):
-        glob = as_mapping(as_mapping(plugin).get("exclude")).get("glob")
+    for options in plugin_options(plugins, "exclude"):
+        glob = options.get("glob")
         yield from [glob] if isinstance(glob, str) else as_texts(glob)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.mkdocs import markdown_slugger
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
@@ -327,3 +328,50 @@ def test_several_configurations_of_different_pages_are_none(tmp_path: Path) -> N
 
     assert book.layout is not None
     assert book.layout.name == "a folder of Markdown"
+
+
+LANGUAGES = """
+site_name: B
+nav:
+  - Home: index.md
+  - Oars and more: oars.md
+plugins:
+  - i18n:
+      docs_structure: STRUCTURE
+      languages:
+        - {locale: en, name: English, default: true}
+        - {locale: pt-BR, name: Português}
+"""
+
+
+@pytest.mark.parametrize(
+    ("structure", "pages"),
+    [
+        ("folder", {"en__index": "Hi", "en__oars": "O", "en__up__sea": "S", "pt-BR__oars": "R", "all": "A"}),
+        ("suffix", {"index": "Hi", "oars.en": "O", "up__sea": "S", "oars.pt-BR": "R", "all": "A"}),
+    ],
+)
+def test_book_is_the_language_at_the_sites_root(
+    tmp_path: Path, structure: str, pages: dict[str, str]
+) -> None:
+    """All languages were told as one book, at addresses that the site has not, in no order."""
+    book = project(tmp_path, LANGUAGES.replace("STRUCTURE", structure), **pages)
+
+    assert [(page.address, page.title) for page in book.pages[:2]] == [
+        ("", "Home"),
+        ("oars/", "Oars and more"),
+    ]
+    assert {page.address for page in book.pages[2:]} == {"all/", "up/sea/"}
+    assert [(left.reason, left.files) for left in book.left_out] == [(OTHER_LANGUAGE, 1)]
+
+
+def test_languages_may_be_named_as_older_versions_of_the_plug_in_want_it(tmp_path: Path) -> None:
+    """The default language may also list its pages itself."""
+    older = "site_name: B\nplugins:\n- i18n: {default_language: en, languages: {en: English, fr: Français}}\n"
+    newer = LANGUAGES.replace("default: true", "default: true, nav: [oars.md]").replace("STRUCTURE", "suffix")
+    pages = {"index": "Hi", "oars": "O", "oars.fr": "R"}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+
+    assert [page.address for page in project(tmp_path / "a", older, **pages).pages] == ["", "oars/"]
+    assert [page.address for page in project(tmp_path / "b", newer, **pages).pages][:2] == ["oars/", ""]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
-from ragbot.books.generators import CONFIG_FILES, CONFIG_FOLDERS
+from ragbot.books.generators import CONFIG_FILES, CONFIG_FOLDERS, PARTS_FOLDER
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -260,12 +260,7 @@ class _MemberPaths:
             raise ArchiveRefused(f"{_printable(name)} lies more than {MAX_FOLDER_DEPTH} folders deep.")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
             raise ArchiveRefused(_unwritable(name))
-        *above, last = parts or [""]
-        is_left_out = not parts or any(
-            (part.startswith(".") and part not in CONFIG_FOLDERS) or part in IGNORED_FOLDERS | _PACKERS_OWN
-            for part in (above if last in CONFIG_FILES else parts)
-        )
-        return None if is_left_out else "/".join(parts)
+        return "/".join(parts) if parts and _is_kept(parts) else None
 
     def claim(self, path: str, name: str) -> None:
         """Reserve a path for a file. Raises ArchiveRefused if another file has it on some file system."""
@@ -279,6 +274,16 @@ class _MemberPaths:
         if folded in self._files or folded in self._folders:
             raise ArchiveRefused(_collides(name))
         self._files.add(folded)
+
+
+def _is_kept(parts: list[str]) -> bool:
+    """Return whether a reader looks at a file: it is not hidden, or known as one of a generator."""
+    *above, last = parts
+    known = CONFIG_FOLDERS | {PARTS_FOLDER} if last.endswith(".md") else CONFIG_FOLDERS
+    return not any(
+        (part.startswith(".") and part not in known) or part in IGNORED_FOLDERS | _PACKERS_OWN
+        for part in (above if last in CONFIG_FILES else parts)
+    )
 
 
 def _folded(path: str) -> str:

@@ -31,10 +31,13 @@ def output_refusal(project: Project | None, root: Path) -> str:
             f"No site generator is recognised at {root}, so its output cannot be found. "
             "Give the folder of the output itself, without --built."
         )
-    return (
-        f"This is {_with_article(project.generator.name)} project, and no folder of its output holds a page. "
-        f"Build it first: `{project.generator.build}` in {project.folder}."
+    generator = project.generator
+    way = (
+        f"Build it first: `{generator.build}` in {project.folder}."
+        if generator.build
+        else f"{generator.name} builds it on its own servers: give the address of its site."
     )
+    return f"This is {_with_article(generator.name)} project, and no folder of its output holds a page. {way}"
 
 
 def unread_refusal(pages: Sequence[Page], unread: Sequence[UnreadProse], read_characters: int) -> str:

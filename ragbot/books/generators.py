@@ -27,8 +27,10 @@ INNER_FOLDERS = (
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
-# Hidden files that readers of books look for: a folder's own order and titles of its pages.
-CONFIG_FILES = frozenset({".pages", ".nav.yml"})
+# The hidden folder with parts of pages on gitbook.com, beside all of their pictures.
+PARTS_FOLDER = ".gitbook"
+# Hidden files that readers of books look for: a folder's own order and titles of its pages, and GitBook's.
+CONFIG_FILES = frozenset({".pages", ".nav.yml", ".gitbook.yaml"})
 
 # Formats in which the chapters of a project may be.
 _PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst", ".adoc", ".xml", ".ptx"})

@@ -20,6 +20,7 @@ from ragbot.books.formats.docusaurus import (
 )
 from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.forced import ForcedSite, read_forced_site
+from ragbot.books.formats.gitbook import read_gitbook
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.hugo import read_hugo
@@ -56,6 +57,7 @@ PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
 # their configuration's folder: `_load_project` has these.)
 SOURCE_READERS: dict[str, FolderReader] = {
     "mdBook": read_mdbook,
+    "GitBook": read_gitbook,
     "HonKit": read_mdbook,
     "VitePress": read_vitepress,
     "VuePress": read_vuepress,
@@ -81,9 +83,9 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _UNSTORABLE = "Its text holds a NUL character or half of a surrogate pair."
 _EXPECTED = (
-    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
-    "Starlight, Hugo, Zola, Quartz, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
-    "a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, GitBook, HonKit, MkDocs, Zensical, VitePress, "
+    "VuePress, Starlight, Hugo, Zola, Quartz, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST "
+    "(Jupyter Book 2), a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

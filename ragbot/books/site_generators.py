@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 # Enough of a configuration file to tell whose it is.
@@ -19,6 +20,12 @@ _NEXTRA = re.compile(r"""['"]nextra['"]""")
 _FUMADOCS = re.compile(r"""['"]fumadocs-mdx""")
 _HEXO = re.compile(r"""['"]hexo['"][ \t]*:""")
 _NIKOLA_KEY = re.compile(r"(?m)^(?:BLOG_TITLE|NAVIGATION_LINKS)\s*=")
+# The file of a book that HonKit builds, or its predecessor.
+_HONKIT = re.compile(r"""['"](?:honkit|gitbook-cli)['"]""")
+_GITBOOK_ROOT = re.compile(r"""(?m)^root[ \t]*:[ \t]*["']?(?:\./)?(?P<folder>[^\s"'#]*)""")
+_GITBOOK_TAG = re.compile(r"(?m)^[ \t]*\{%[ \t]*(?:hint|tabs|content-ref|stepper|code|embed)\b")
+_CHAPTER = re.compile(r"\]\(<?(?:\./)?(?P<path>(?!/)[^()\s<>#]+\.md)")
+_CHAPTERS_LOOKED_AT = 100
 _LESSON_KEY = re.compile(r"(?m)^carpentry[ \t]*:")
 
 
@@ -90,6 +97,23 @@ def _holding(names: tuple[str, ...], words: re.Pattern[str]) -> Callable[[Path],
 def _jekyll(folder: Path) -> str:
     # Sites that others built keep such a file for GitHub's sake.
     return "" if is_built(folder) else _one_of("_config.yml", "_config.yaml")(folder)
+
+
+def _gitbook(folder: Path) -> str:
+    """Return the file by which a book on gitbook.com is known; HonKit's have a summary, too."""
+    if (folder / "book.json").is_file() or _HONKIT.search(peek(folder / "package.json")):
+        return ""
+    named = _GITBOOK_ROOT.search(peek(folder / ".gitbook.yaml"))
+    inner = named["folder"].strip("/") if named is not None and ".." not in named["folder"] else ""
+    summary = _one_of("SUMMARY.md", "src/SUMMARY.md", f"{inner or '.'}/SUMMARY.md")(folder)
+    if not summary:
+        return ""
+    if own := _one_of(".gitbook.yaml", ".gitbook/")(folder):
+        return own
+    above = (folder / summary).parent
+    paths = (found["path"] for found in _CHAPTER.finditer(peek(folder / summary)))
+    chapters = (above / path for path in islice(paths, _CHAPTERS_LOOKED_AT) if ".." not in path)
+    return summary if any(_GITBOOK_TAG.search(peek(chapter)) for chapter in chapters) else ""
 
 
 MKDOCS_CONFIGS = ("mkdocs.yml", "mkdocs.yaml")
@@ -222,6 +246,8 @@ GENERATORS = (
         content="src",
         is_read=True,
     ),
+    # (It is built on GitBook's own servers.)
+    SiteGenerator("GitBook", _gitbook, build="", outputs=("_book",), is_read=True),
     SiteGenerator(
         "HonKit",
         _one_of("SUMMARY.md", "src/SUMMARY.md"),

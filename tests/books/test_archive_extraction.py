@@ -189,6 +189,22 @@ def test_order_that_a_folder_lists_itself_comes_with_it(unpacked: Unpack, plugin
     assert not (root / "docs" / ".git").exists()
 
 
+def test_parts_of_gitbooks_pages_come_with_it(unpacked: Unpack) -> None:
+    """They lie in a hidden folder, beside pictures that no reader looks at."""
+    root = unpacked(
+        a_zip(
+            (".gitbook.yaml", "root: ./"),
+            (".gitbook/includes/part.md", "Part."),
+            (".gitbook/assets/oar.png", "x"),
+            ("SUMMARY.md", "* [A](a.md)"),
+            ("a.md", '{% include ".gitbook/includes/part.md" %}'),
+        )
+    )
+
+    assert [(page.address, page.source.strip()) for page in load_book(root).pages] == [("a", "Part.")]
+    assert not (root / ".gitbook" / "assets").exists()
+
+
 def test_program_bits_and_owners_are_not_kept(unpacked: Unpack) -> None:
     """What is unpacked is only ever read."""
     info = tarfile.TarInfo("run.md")

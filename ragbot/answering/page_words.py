@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ragbot.answering.printed_words import is_letter
-from ragbot.books.markup.readable import ReadableText, readable
+from ragbot.books.markup.readable import readable
+from ragbot.books.markup.readable_text import ReadableText
 from ragbot.core.code_fences import fenced_code
 
 CACHED_PAGES = 64

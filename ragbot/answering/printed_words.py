@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ragbot.books.markup.prose import ProseBlock
-from ragbot.books.markup.readable import ReadableText, readable_blocks
+from ragbot.books.markup.readable import readable_blocks
+from ragbot.books.markup.readable_text import ReadableText
 from ragbot.core.code_fences import opening_fence
 
 CACHED_PASSAGES = 256

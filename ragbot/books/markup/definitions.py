@@ -20,12 +20,6 @@ _SENTENCE_ENDS = (".", "!", "?", ":", ";", *STOPS)
 # Characters and lines; longer ones are paragraphs that happen to stand above a definition.
 _LONGEST_TERM = 300
 _MOST_TERMS = 6
-_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
-_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
-# An option in bold on a line of its own, above what it does.
-_LABELLED = re.compile(
-    r"(?P<label>(?P<mark>\*\*|__)[^*_\n]{1,80}(?<![.:!?])(?P=mark))(?:\\|[ ]{2,})\r?\n(?=[ \t>]*\S)"
-)
 
 
 def definitions_as_items(text: str) -> str:
@@ -54,9 +48,3 @@ def are_terms(paragraph: str, *, is_apart: bool) -> bool:
     if len(paragraph) > _LONGEST_TERM or paragraph.count("\n") >= _MOST_TERMS:
         return False
     return not is_apart or not paragraph.rstrip(" \t*_").endswith(_SENTENCE_ENDS)
-
-
-def with_colons(source: str) -> str:
-    """Put a colon after each term and each bold label of a line, and a blank between two definitions."""
-    source = _LABELLED.sub(r"\g<label>: ", source)
-    return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
 from functools import lru_cache
 
-from ragbot.books.markup.definitions import with_colons
 from ragbot.books.markup.emphasis import (
     EMPHASIS,
     bold,
@@ -19,7 +16,7 @@ from ragbot.books.markup.emphasis import (
 )
 from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
-from ragbot.books.markup.small_numbers import with_small_numbers
+from ragbot.books.markup.readable_text import ReadableText, Runs
 from ragbot.books.markup.titles import without_closing_marks
 from ragbot.core.code_fences import fenced_code
 from ragbot.core.formulas import FORMULA
@@ -82,7 +79,6 @@ _SIGNS = re.compile(
     rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
-_ROW = re.compile(r"[ \t>]*\|")
 # A line of a formula, without the marks of a quotation before it.
 _FORMULA_LINE = re.compile(r"(?:^[ \t>]*)?(?P<words>[^\n]*\n?)", re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
@@ -108,86 +104,6 @@ _PARTING_TAGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReadableText:
-    """Hold text without markup. It consists of runs of the source; `starts` and `places` map it back.
-
-    `starts[i]` is the offset in `text` at which run i begins, and `places[i]` its offset in the source.
-    `code` are the spans of `text` that were code spans. `breaks` are the offsets at which the page shows
-    something that the text lacks: the end of a line or cell, an image, a footnote's number.
-    """
-
-    text: str
-    starts: tuple[int, ...]
-    places: tuple[int, ...]
-    code: tuple[tuple[int, int], ...] = ()
-    breaks: tuple[int, ...] = ()
-
-    def text_offset(self, offset: int) -> int:
-        """Return the offset in `text` of a character of the source; for markup, of the text after it."""
-        run = bisect_right(self.places, offset) - 1
-        if run < 0:
-            return 0
-        end = self.starts[run + 1] if run + 1 < len(self.starts) else len(self.text)
-        return min(self.starts[run] + offset - self.places[run], end)
-
-    def source_offset(self, offset: int) -> int:
-        """Return the source offset of a character of `text`."""
-        run = max(bisect_right(self.starts, offset) - 1, 0)
-        return self.places[run] + offset - self.starts[run] if self.places else 0
-
-    def source_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the source offsets of a span of `text`, which must not be empty."""
-        return self.source_offset(start), self.source_offset(end - 1) + 1
-
-
-class _Runs:
-    """Collect runs of the source that a reader sees."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self.starts: list[int] = []
-        self.places: list[int] = []
-        self.length = 0
-        self.code: list[tuple[int, int]] = []
-        self.breaks: list[int] = []
-        self.stars: list[int] = []
-        self.in_row = False
-
-    def add(self, text: str, place: int) -> None:
-        if text:
-            self.pieces.append(text)
-            self.starts.append(self.length)
-            self.places.append(place)
-            self.length += len(text)
-
-    def add_code(self, source: str, start: int, end: int) -> None:
-        first = self.length
-        if "\\|" in source[start:end] and (self.in_row or _is_row(source, start)):
-            # A backslash parts the bar from those between cells, and is not shown.
-            while (bar := source.find("\\|", start, end)) >= 0:
-                self.add(source[start:bar], start)
-                start = bar + 1
-        self.add(source[start:end], start)
-        self.code.append((first, self.length))
-
-    def part(self, place: int) -> None:
-        """Separate the words here, at the end of a line, a cell or a block."""
-        self.add("  ", place)
-        self.breaks.append(self.length - 1)
-
-    def readable(self) -> ReadableText:
-        # A star that closes no emphasis is printed.
-        breaks = self.breaks if len(self.stars) % 2 == 0 else sorted((*self.breaks, *self.stars))
-        return ReadableText(
-            "".join(self.pieces), tuple(self.starts), tuple(self.places), tuple(self.code), tuple(breaks)
-        )
-
-
-def _is_row(source: str, offset: int) -> bool:
-    return bool(_ROW.match(source, source.rfind("\n", max(offset - _LOOKED_BACK, 0), offset) + 1))
-
-
 def readable(source: str, *, kind: str = "") -> ReadableText:
     """Remove the markup from a piece of Markdown. Of code (`kind` "code") only the fence lines are removed.
 
@@ -197,7 +113,7 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
     are removed; code spans, escapes and entities become the characters that they show. Formulas stay as they
     are written.
     """
-    runs = _Runs()
+    runs = Runs()
     if kind == "code":
         _code(source, runs)
     else:
@@ -226,7 +142,7 @@ def readable_span(text: str, start: int, end: int) -> str:
     return "\n".join(piece for piece in pieces if piece)
 
 
-def _code(source: str, runs: _Runs) -> None:
+def _code(source: str, runs: Runs) -> None:
     position = 0
     for code in fenced_code(source):
         runs.add(source[position : code.start], position)
@@ -235,7 +151,7 @@ def _code(source: str, runs: _Runs) -> None:
     runs.add(source[position:], position)
 
 
-def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = False) -> None:
+def _inline(source: str, start: int, end: int, runs: Runs, *, ticks: bool = False) -> None:
     position = start
     literal = literal_stars(source)
     while (match := _SIGNS.search(source, position, end)) is not None:
@@ -287,7 +203,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
     runs.add(source[position:end], position)
 
 
-def _entity(match: re.Match[str], runs: _Runs) -> None:
+def _entity(match: re.Match[str], runs: Runs) -> None:
     sign = shown_sign(match)
     if not sign:
         # The page's own text has it, in the middle of a word.
@@ -313,7 +229,7 @@ def _is_prose_number(lead: re.Match[str]) -> bool:
     return bool(paragraph.strip()) and _ITEM.search(paragraph) is None
 
 
-def _tag(name: str, place: int, runs: _Runs) -> None:
+def _tag(name: str, place: int, runs: Runs) -> None:
     if name in _PARTING_TAGS:
         runs.part(place)
     elif name and name not in _INLINE_TAGS:
@@ -331,6 +247,14 @@ def readable_words(source: str, *, kind: str = "") -> str:
 
 
 _TICKS = re.compile("`+")
+# The definition of a term, as PHP Markdown Extra writes it.
+_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
+_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
+
+# An option in bold on a line of its own, above what it does.
+_LABELLED = re.compile(
+    r"(?P<label>(?P<mark>\*\*|__)[^*_\n]{1,80}(?<![.:!?])(?P=mark))(?:\\|[ ]{2,})\r?\n(?=[ \t>]*\S)"
+)
 
 
 def unit_words(source: str, kind: str) -> str:
@@ -340,7 +264,21 @@ def unit_words(source: str, kind: str) -> str:
     """
     if kind == "heading":
         source = without_closing_marks(source)
-    return readable_words(source if kind == "code" else with_colons(source), kind=kind)
+    return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
+
+
+def _with_colons(source: str) -> str:
+    """Put a colon after each term and each bold label of a line, and a blank between two definitions."""
+    source = _LABELLED.sub(r"\g<label>: ", source)
+    return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
+
+
+# Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
+_RAISED = re.compile(r"(?P<code>`[^`\n]{1,400}`)|<(?P<level>su[pb])>(?P<signs>[0-9+()=n-]{1,8})</(?P=level)>")
+_SMALL = {
+    "sup": str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ"),
+    "sub": str.maketrans("0123456789+-=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ"),
+}
 
 
 def tidy_markdown(source: str) -> str:
@@ -351,7 +289,8 @@ def tidy_markdown(source: str) -> str:
     own numbers in brackets are told from marks of sources.
     """
     pieces: list[str] = []
-    _tidy(replaced_stars(with_colons(with_small_numbers(source)), "\\*"), pieces)
+    source = _RAISED.sub(_raised, source)
+    _tidy(replaced_stars(_with_colons(source), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
     text = without_spans(text, [match.span() for match in _TICKS.finditer(masked(text))])
     for marks in EMPHASIS:
@@ -359,6 +298,10 @@ def tidy_markdown(source: str) -> str:
         if not is_paired(found):
             text = without_spans(text, [match.span() for match in found])
     return escape_marks(text)
+
+
+def _raised(found: re.Match[str]) -> str:
+    return found["code"] or found["signs"].translate(_SMALL[found["level"]])
 
 
 def _tidy(source: str, pieces: list[str]) -> None:

@@ -18,6 +18,7 @@ _SCRIPT = re.compile(
     r"|~~[^\n]{1,1000}?~~|\]\([^()\n]{0,1000}\)|<[^<>\n]{1,1000}>|\[\^[^\]\n]{1,100}\]"
     r"|(?<=[\w)])~(?P<low>[\w+−-]{1,12})~(?!~)|(?<=[\w)\s])\^(?P<high>[\w+−-]{1,12})\^"
 )
+_NUMBER = re.compile(r"[+−-]?\d{1,7}")
 _COMMAND = re.compile(r"\\[A-Za-z]")
 
 
@@ -29,11 +30,23 @@ def plain_pandoc_prose(text: str) -> str:
 def with_plain_scripts(line: str) -> str:
     """Return a line whose letters set high or low are like others; a line with TeX's commands stays.
 
+    Powers have tags, and so have numbers set low behind a number: 10^9^ is not 109.
+
     (The columns of drawn tables are read before: they would be moved.)
     """
     if ("~" not in line and "^" not in line) or _COMMAND.search(line):
         return line
-    return _SCRIPT.sub(lambda found: found["low"] or found["high"] or found[0], line)
+    return _SCRIPT.sub(_plain_script, line)
+
+
+def _plain_script(found: re.Match[str]) -> str:
+    words = found["low"] or found["high"]
+    before = found.string[found.start() - 1]
+    if words is None or not _NUMBER.fullmatch(words) or before.isspace():
+        return words or found[0]
+    if found["high"]:
+        return f"<sup>{words}</sup>"
+    return f"<sub>{words}</sub>" if before.isdigit() else words
 
 
 def joined_mathematics(lines: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ragbot.books.markup.pandoc_prose import plain_pandoc_prose, with_plain_scripts
+from ragbot.books.markup.readable import tidy_markdown
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,11 @@ def test_words_are_those_of_the_site(written: str, shown: str) -> None:
     ("written", "shown"),
     [
         ("H~2~O on the 2^nd^ at 9 ^o^C", "H2O on the 2nd at 9 oC"),
+        ("Planks ^1^", "Planks 1"),
+        (
+            "10^9^ bytes, 10^-3^ m^2^, 101~2~",
+            "10<sup>9</sup> bytes, 10<sup>-3</sup> m<sup>2</sup>, 101<sub>2</sub>",
+        ),
         ("$x~a~b^2^$, `H~2~O`, ~~a~b~c~~", "$x~a~b^2^$, `H~2~O`, ~~a~b~c~~"),
         ("a[^b][^c], [x](a~b~c)", "a[^b][^c], [x](a~b~c)"),
         ("$$F~a~b$$, \\text{a}~b~c", "$$F~a~b$$, \\text{a}~b~c"),
@@ -39,6 +45,11 @@ def test_words_are_those_of_the_site(written: str, shown: str) -> None:
 def test_letters_set_high_or_low_are_like_others(written: str, shown: str) -> None:
     """Readers ask for H2O; formulas, code, struck words, targets and notes stay."""
     assert with_plain_scripts(written) == shown
+
+
+def test_power_is_told_as_one() -> None:
+    """A gigabyte had 109 bytes."""
+    assert tidy_markdown(with_plain_scripts("A gigabyte has 10^9^ bytes.")) == "A gigabyte has 10⁹ bytes."
 
 
 @pytest.mark.parametrize("sign", ["|\n", "| a\n", "$$", "`", ": a {", "a~", "[^", "<", "](", "a^"])

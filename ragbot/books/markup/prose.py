@@ -27,8 +27,11 @@ _OPEN_ROW = re.compile(r"[ \t]*\|.*\|.*")
 # Kramdown separates the columns of a rule by plus signs.
 _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*[|+])+(?:[ \t]*:?-+:?[ \t]*\|?)?[ \t]*")
 _ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
-# After such a line MkDocs indents prose, which is code for other generators.
-_MKDOCS_MARK = re.compile(r"[ \t]*(?:(?:!!!|\?\?\?\+?)(?:(?=\w)|[ \t]+)|===[+!]?[ \t]+)[\"'\w]")
+# After such a line MkDocs indents prose, which is code for other generators; all of them indent the later
+# paragraphs of a footnote.
+_OPENS_INDENTED = re.compile(
+    r"[ \t]*(?:(?:(?:!!!|\?\?\?\+?)(?:(?=\w)|[ \t]+)|===[+!]?[ \t]+)[\"'\w]|\[\^[^\]\s]{1,60}\]:)"
+)
 # Containers of prose. Other HTML is not prose, or is formatted by hand.
 _HTML_PROSE = re.compile(
     r"[ \t>]*<(?:/[ \t]*)?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"
@@ -86,7 +89,7 @@ def _all_leaves(text: str, found: Sequence[tree.MarkdownBlock]) -> Iterator[Pros
             for block in _dedented(inner, len(inner) - len(inner.lstrip(" \t"))):
                 yield replace(block, start=top.start + block.start, end=top.start + block.end)
         else:
-            is_marked = top.kind == "paragraph" and _MKDOCS_MARK.match(text, top.start) is not None
+            is_marked = top.kind == "paragraph" and _OPENS_INDENTED.match(text, top.start) is not None
             yield from _leaves(text, top, "paragraph")
 
 

@@ -101,6 +101,20 @@ def test_list_that_opens_a_definition_is_a_list():
     ]
 
 
+def test_later_paragraphs_of_a_footnote_are_no_code():
+    """They stand four blanks in."""
+    text = "[^1]: One.\n    More.\n\n    Two.\n\n    - three\n\n[^b]: Four.\n\nFive.\n\n    code"
+
+    assert blocks(text) == [
+        ("paragraph", "[^1]: One.\n    More."),
+        ("paragraph", "Two."),
+        ("list_item", "three"),
+        ("paragraph", "[^b]: Four."),
+        ("paragraph", "Five."),
+        ("code", "    code"),
+    ]
+
+
 def test_prose_behind_a_mark_of_mkdocs_is_no_code():
     """It stands four blanks in, with code of its own."""
     text = '=== "Linux"\n\n    Run this:\n\n    ```sh\n    ls\n    ```\n\nAnd then.\n\n    code'

@@ -64,14 +64,17 @@ def is_literal(directive: MystDirective) -> bool:
     )
 
 
-def table_of_csv(text: str) -> list[str]:
-    """Return comma-separated values as a table of Markdown, the first row as its head."""
+def table_of_csv(body: list[str], header: str) -> list[str]:
+    """Return comma-separated values as a table of Markdown; without a header, their first row is its head."""
+    lines = [header, *body] if header else body
     try:
         rows = [
-            [cell.strip().replace("|", "\\|") for cell in row] for row in csv.reader(text.split("\n")) if row
+            [cell.strip().replace("|", "\\|") for cell in row]
+            for row in csv.reader(lines, skipinitialspace=True)
+            if row
         ]
     except csv.Error:
-        return text.split("\n")
+        return body
     return [*barred_table(rows[0], rows[1:])] if rows else []
 
 

@@ -157,7 +157,7 @@ def _table(directive: MystDirective, label: str, page: MystPage, render: Render)
     caption = page.words(directive.title)
     shown = [_captioned("Table", number if labels else "", caption), ""] if caption else []
     is_csv = directive.name == "csv-table"
-    body = table_of_csv("\n".join(directive.body)) if is_csv else directive.body
+    body = table_of_csv(directive.body, directive.options.get("header", "")) if is_csv else directive.body
     shown += render(body)
     page.label(Target("table", number, caption, tuple(shown)), *labels)
     yield from shown

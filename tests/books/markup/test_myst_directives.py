@@ -64,6 +64,7 @@ def no_contents(_context: str, _depth: int) -> Iterator[str]:
         ),
         (":::{image} a.png\n:alt: An oar\n:::", "An oar"),
         (':::{csv-table} Tides\na,"b, c"\n1,2\n:::', "Tides\n| a | b, c |\n|---|---|\n| 1 | 2 |"),
+        (':::{csv-table}\n:header: a, "b, c"\n1, 2\n:::', "| a | b, c |\n|---|---|\n| 1 | 2 |"),
         (":::{list-table} Tides\n:label: t\n* - a\n  - b\n:::", "Table 1: Tides\n* - a\n  - b"),
         ("(t)=\n| a |\n|---|\n\n[](#t)", "| a |\n|---|\nTable 1"),
         (":::{prf:lemma} Zorn\n:label: z\nSo.\n:::\n\n[](#z)", "**Lemma 1 (Zorn)**\nSo.\nLemma 1"),

@@ -47,6 +47,8 @@ _EXTENSIONS = re.compile(
     r"\{::comment\}(?s:(?:(?!\{:[:/]).)*+)\{:/(?:comment)?\}|\{:[:/][ \t]*[\w-]*+[^{}\n]{0,200}\}"
 )
 _HEADING = re.compile(r"[ \t>]*#")
+# `{% icon oar %}`. (Hugo's have two braces.)
+_WITHIN = re.compile(r"(?<!\{)\{%(?!\})[^%\n]{0,500}%\}(?!\})")
 
 
 def shown_by_jekyll(source: str) -> str:
@@ -73,10 +75,21 @@ def _without_liquid(body: str) -> str:
             unclosed.add(kind)
             position = opening.end()
             continue
-        pieces += (body[kept : opening.start()], _replaced(kind, opening, body[opening.start() : end]))
+        pieces += (
+            _without_tags(body[kept : opening.start()]),
+            _replaced(kind, opening, body[opening.start() : end]),
+        )
         position = kept = end
-    pieces.append(body[kept:])
+    pieces.append(_without_tags(body[kept:]))
     return "".join(pieces)
+
+
+def _without_tags(prose: str) -> str:
+    """Remove the tags that stand beside words; those alone on a line still part what is around them."""
+    if "{%" not in prose:
+        return prose
+    lines = ((line, _WITHIN.sub("", line)) for line in prose.split("\n"))
+    return "\n".join(words if words.strip() else line for line, words in lines)
 
 
 def _end(kind: str, opening: re.Match[str], body: str) -> int:

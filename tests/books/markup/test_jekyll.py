@@ -26,7 +26,10 @@ def shown(body):
         ("{% raw %}{% comment %}b{% endcomment %}{% endraw %}", "{% comment %}b{% endcomment %}"),
         ("{% highlight sh linenos %}\nrow\n{% endhighlight %}", "```sh\nrow\n```"),
         ("{% highlight md %}\n```\nrow\n```\n{% endhighlight %}", "````md\n```\nrow\n```\n````"),
-        ("a {% comment %} that is not closed", "a {% comment %} that is not closed"),
+        ("a {% comment %} that is not closed", "a  that is not closed"),
+        ("Press {% icon fa-share %} Launch.{% endcallout %}", "Press  Launch."),
+        ("{% if a %}\n- `{% b %}` {% c %} d\n{% endif %}", "{% if a %}\n- `{% b %}`  d\n{% endif %}"),
+        ("{{% b %}} at 5 {% of 6%", "{{% b %}} at 5 {% of 6%"),
         ("Windows\r\n{% comment %}\r\nb\r\n{% endcomment %}\r\nend", "Windows\n\nend"),
     ],
 )

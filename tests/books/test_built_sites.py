@@ -52,6 +52,8 @@ _NOT_SHOWN = re.compile(
     r"|^ *```\w*[^\n]*$|^:?-+:?\s*\|.*?$",
     re.MULTILINE | re.DOTALL,
 )
+# Raised and lowered letters are parts of their words: H<sub>2</sub>O.
+_RAISED = re.compile(r"</?su[bp]>")
 # Words that the generators themselves show to readers: titles of admonitions.
 _SHOWN_BESIDES = Counter({"tip": 1, "warning": 1, "caution": 1})
 
@@ -69,7 +71,8 @@ def pages_of(generator: str) -> list[str]:
 
 def words_of(text: str) -> Counter[str]:
     """The words of a page in Markdown, without link targets and languages of code."""
-    return Counter(word.casefold() for word in _WORD.findall(_NOT_SHOWN.sub(" ", text)))
+    text = _NOT_SHOWN.sub(" ", _RAISED.sub("", text))
+    return Counter(word.casefold() for word in _WORD.findall(text))
 
 
 @cache

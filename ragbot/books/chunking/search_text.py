@@ -30,6 +30,8 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
     ("][", re.compile(r"\[(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
     ("<", re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000})>"), ""),
+    # Built pages have raised and lowered words in them; one that is written out is escaped.
+    ("<", re.compile(r"<(?<!\\<)/?su[bp]>"), ""),
     # A heading's own id, and attributes.
     (
         "{",

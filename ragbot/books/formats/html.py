@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.formats.html_definitions import join_definitions, mark_definitions
 from ragbot.books.formats.html_layout_tables import replace_layout_tables
+from ragbot.books.formats.html_notes import plain_notes
 from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
 from ragbot.books.formats.html_tree import new_element, parse_html
@@ -50,7 +51,14 @@ _ESCAPE = "\ue004"
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
-_OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
+_OPTIONS = ConversionOptions(
+    extract_metadata=False,
+    autolinks=False,
+    default_title=False,
+    # Without them a power becomes digits of the number before it.
+    sup_symbol="<sup>",
+    sub_symbol="<sub>",
+)
 
 
 class NoText(FileUnreadable):
@@ -71,6 +79,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     main = main_content(tree, theme)
     if main is None:
         raise FileUnreadable("The page has no body.")
+    plain_notes(main)
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     _escaped_tags(main, source)
@@ -79,7 +88,6 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
         _plain_bare_formulas(main)
     _plain_pictures(main)
     _plain_captions(main)
-    _shown_notes(main)
     replace_layout_tables(main)
     label_tab_panels(main)
     mark_definitions(main)
@@ -262,15 +270,6 @@ def _plain_captions(main: LexborNode) -> None:
         number = link.text().strip()
         if number.endswith((":", ")")):
             link.replace_with(f"{number} ")
-
-
-def _shown_notes(main: LexborNode) -> None:
-    """Put notes that a page shows on a click behind the words that they belong to."""
-    for mark in main.css("a.footnote-ref[data-content], a.footnote-ref[data-bs-content]"):
-        held = mark.attributes.get("data-content") or mark.attributes.get("data-bs-content")
-        note = LexborHTMLParser(held or "").body
-        words = " ".join(note.text().split()) if note is not None else ""
-        mark.replace_with(f" ({words})" if words else " ")
 
 
 def _caption(picture: LexborNode) -> str:

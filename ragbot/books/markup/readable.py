@@ -44,7 +44,7 @@ _INLINE = (
     r"|\{::comment\}(?s:.{0,5000}?)\{:/(?:comment)?\}|\{:[:/][^{}\n]{0,200}\})",
     # An image shows no words; a generator replaces a footnote's mark and a heading's id.
     r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
-    r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
+    r"(?P<footnote>(?<![^\s>])\[\^[^\]\s]{1,60}\]:?|\[\^[^\]\s]{1,60}\]|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
     # A label may contain an image: most badges are links.
     r"(?P<link>\[(?P<label>(?:[^\[\]]|\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}\))?){1,500}+)\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
     # The end of a link that begins in another sentence.
@@ -274,10 +274,14 @@ def _with_colons(source: str) -> str:
 
 
 # Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
-_RAISED = re.compile(r"(?P<code>`[^`\n]{1,400}`)|<(?P<level>su[pb])>(?P<signs>[0-9+()=n-]{1,8})</(?P=level)>")
+_RAISED = re.compile(
+    r"(?P<code>`[^`\n]{1,400}`)"
+    r"|<(?P<level>su[pb])>(?P<slant>\*?)(?P<signs>[0-9+()=n\u2212-]{1,8})(?P=slant)</(?P=level)>"
+    r"|(?<=\d)<sup>(?=[(+\u2212-]?\d)"
+)
 _SMALL = {
-    "sup": str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ"),
-    "sub": str.maketrans("0123456789+-=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ"),
+    "sup": str.maketrans("0123456789+-\u2212=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ"),
+    "sub": str.maketrans("0123456789+-\u2212=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₙ"),
 }
 
 
@@ -301,7 +305,10 @@ def tidy_markdown(source: str) -> str:
 
 
 def _raised(found: re.Match[str]) -> str:
-    return found["code"] or found["signs"].translate(_SMALL[found["level"]])
+    if found["code"]:
+        return found["code"]
+    # There are no small points: 10^6.5.
+    return found["signs"].translate(_SMALL[found["level"]]) if found["level"] else "^"
 
 
 def _tidy(source: str, pieces: list[str]) -> None:

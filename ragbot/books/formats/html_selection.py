@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.formats.html_themes import theme_of
-from ragbot.books.formats.html_versions import copies_of_site
+from ragbot.books.formats.html_versions import below_editions, copies_of_site
 
+TOOL = "It searches, lists or repeats the site's pages."
 LIST = "It is a page of the site's blog, or a list of pages."
 OTHER_LANGUAGE = "It is in another language than the book."
 OTHER_VERSION = "It is of another version than the released one."
@@ -22,7 +23,19 @@ MAX_COPIES = 20
 
 # At the root, or below a language: a chapter may be about blogs.
 BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
-_LIST = re.compile(r"(?:^|/)(?:page/\d+|tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?$")
+# Likewise: deeper in the site chapters have these names.
+_LIST = re.compile(r"(?:tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?")
+_PART_OF_LIST = re.compile(r"(?:^|/)page/\d+(?:/index)?\.html?$")
+_TOOL = re.compile(r"(?:404|print|search|toc)(?:/index)?\.x?html?", re.IGNORECASE)
+# No chapter has the names of Sphinx's indexes, and none lies in the folders in which Sphinx, PreTeXt and
+# Quarto keep sources, listings and pieces of their pages.
+_OWN_TOOL = re.compile(
+    r"(?:^|/)(?:(?:genindex|(?:py-)?modindex)(?:/index)?\.html?$|(?:_static|_sources|_modules|knowl|site_libs)/)"
+)
+_NAMED_SO = re.compile(rf"(?:.*/)?(?:{_LIST.pattern}|{_TOOL.pattern})", re.IGNORECASE)
+# mdBook keeps its contents in this page, which tells the order of the others.
+CONTENTS_FILE = "toc.html"
+_NOT_INDEXED = "meta[name=robots i][content*=noindex i]"
 _VERSION_METAS = "meta[name=docusaurus_version], meta[name='docsearch:version']"
 _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
 
@@ -39,8 +52,16 @@ class HtmlPageFacts:
     is_list: bool
 
 
+def is_tool(path: str) -> bool:
+    """Return whether a generator keeps a page there by which it searches, lists or repeats the others.
+
+    The path is that from the site's root.
+    """
+    return bool(_TOOL.fullmatch(below_editions(path)) or _OWN_TOOL.search(path))
+
+
 def facts_of(path: str, tree: LexborHTMLParser) -> HtmlPageFacts:
-    """Return what a page says of itself, but for the title of its text."""
+    """Return what a page says of itself, but for the title of its text. The path is from the site's root."""
     root = tree.css_first("html")
     theme = theme_of(tree)
     tag = _content(tree, "meta[name=docusaurus_tag], meta[name='docsearch:docusaurus_tag']")
@@ -52,8 +73,14 @@ def facts_of(path: str, tree: LexborHTMLParser) -> HtmlPageFacts:
         plugin=named["tag"] if named else "",
         version=_content(tree, _VERSION_METAS) if named else "",
         canonical=(canonical.attributes.get("href") or "") if canonical else "",
-        is_list=bool(_LIST.search(path)) or bool(theme.lists and tree.css_first(theme.lists)),
+        is_list=_is_list(path, tree) or bool(theme.lists and tree.css_first(theme.lists)),
     )
+
+
+def _is_list(path: str, tree: LexborHTMLParser) -> bool:
+    if _LIST.fullmatch(below_editions(path)) or _PART_OF_LIST.search(path):
+        return True
+    return _NAMED_SO.fullmatch(path) is not None and tree.css_first(_NOT_INDEXED) is not None
 
 
 def _content(tree: LexborHTMLParser, selector: str) -> str:

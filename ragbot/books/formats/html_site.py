@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from posixpath import commonpath, dirname, normpath
 from urllib.parse import unquote, urlsplit
@@ -13,10 +14,19 @@ from selectolax.lexbor import LexborHTMLParser
 from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
 from ragbot.books.formats.html_repeats import repeating_pages
-from ragbot.books.formats.html_selection import HtmlPageFacts, facts_of, pages_left_out
+from ragbot.books.formats.html_selection import (
+    CONTENTS_FILE,
+    TOOL,
+    HtmlPageFacts,
+    facts_of,
+    is_tool,
+    pages_left_out,
+)
+from ragbot.books.formats.html_themes import theme_of
 from ragbot.books.formats.html_tree import parse_html, redirects_of
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.not_pages import (
+    ASSET,
     MYST_INDEX,
     TEMPLATE,
     is_template,
@@ -25,14 +35,12 @@ from ragbot.books.not_pages import (
 )
 from ragbot.core.domain import Book, Page
 
-# Pages that repeat, list or search other pages.
-_NOT_PAGES = frozenset({"404", "print", "search", "genindex", "py-modindex", "toc", "modindex"})
 _INDEXES = ("index.html", "index.htm")
 # Some pages have a title of their own: the first, and what is not in the contents.
 NAMED_BY = 0.5
 
-# PreTeXt keeps pieces of its pages in the last one, to be shown inside of others.
-_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static", "knowl", "site_libs"})
+# A chapter may have such a name; then its pages are built like all others.
+_ASSET_FOLDERS = frozenset({"assets", "static"})
 
 _NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button, "
 _NEXT += "a.myst-footer-link-next"
@@ -59,8 +67,13 @@ def read_html(folder: BookFolder) -> Book:
     titles: dict[str, str] = {}
     redirects: list[str] = []
     linked: list[str] = []
+    paths = _page_paths(folder)
+    root = "" if any(map(folder.has, _INDEXES)) else _common_folder(paths)
 
     def read(path: str) -> _SitePage | None:
+        if is_tool(path.removeprefix(root)):
+            folder.leave_out(path, TOOL)
+            return None
         source = folder.read_text(path)
         if lies_in_template_folder(path) or is_template(source):
             folder.leave_out(path, TEMPLATE)
@@ -69,28 +82,32 @@ def read_html(folder: BookFolder) -> Book:
         if not is_page and path not in _INDEXES:
             return None
         tree = parse_html(source)
+        if not theme_of(tree).name and _ASSET_FOLDERS.intersection(path.split("/")[:-1]):
+            folder.leave_out(path, ASSET)
+            return None
         if path in _INDEXES:
             contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or redirects_of(tree)
             titles[path] = _named(tree)
             redirects.extend([] if is_page else redirects_of(tree))
             linked.extend(_links(tree, "a"))
         try:
-            return _site_page(path, source, tree) if is_page else None
+            return _site_page(path, source, tree, root) if is_page else None
         except NoText:
             folder.leave_out(path, "It has no text of its own.")
             return None
 
-    found = {read.page.path: read for read in folder.read_each(_page_paths(folder), read) if read is not None}
+    found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
     found = _book_pages(folder, found, redirects, linked)
     top = _top(found)
     if top not in _INDEXES and top in found:
         # Of several copies of the site the released one is left, with a front page of its own.
         tree = parse_html(folder.read_text(top))
         contents[top], titles[top] = _links(tree, _CONTENTS), _named(tree)
-    if folder.has("toc.html"):
-        # mdBook's page of links is no page of the book.
-        tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
-        contents["toc.html"] = next(iter(tables), [])
+    if folder.has(CONTENTS_FILE):
+        tables = folder.read_each(
+            [CONTENTS_FILE], lambda path: _links(parse_html(folder.read_text(path)), "a")
+        )
+        contents[CONTENTS_FILE] = next(iter(tables), [])
     return Book(
         next((titles[path] for path in (*_INDEXES, top) if titles.get(path)), "") or _shared_title(found),
         tuple(found[path].page for path in _order(found, contents, top)),
@@ -104,14 +121,14 @@ def _page_paths(folder: BookFolder) -> list[str]:
     return [
         path
         for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key)
-        if _is_page(path) and not repeats_page(path, is_myst=is_myst)
+        if not repeats_page(path, is_myst=is_myst)
     ]
 
 
-def _site_page(path: str, source: str, tree: LexborHTMLParser) -> _SitePage:
+def _site_page(path: str, source: str, tree: LexborHTMLParser, root: str) -> _SitePage:
     after = tree.css_first(_NEXT)
     follows = (after.attributes.get("href") or "") if after else ""
-    facts, parts = facts_of(path, tree), tuple(title_parts(tree))
+    facts, parts = facts_of(path.removeprefix(root), tree), tuple(title_parts(tree))
     page = convert_html_page(path, source, tree)
     return _SitePage(page, follows, replace(facts, title=page.title), parts)
 
@@ -135,8 +152,13 @@ def _book_pages(
 
 def _top(found: dict[str, _SitePage]) -> str:
     """Return the path of the front page of the folder that holds all pages."""
-    folders = commonpath([dirname(path) or "." for path in found]) if found else ""
-    return f"{folders}/index.html" if folders not in ("", ".") else _INDEXES[0]
+    return f"{_common_folder(found)}{_INDEXES[0]}"
+
+
+def _common_folder(paths: Collection[str]) -> str:
+    """Return the folder that holds all paths, with a slash at its end; an empty text for the root."""
+    common = commonpath([dirname(path) or "." for path in paths]) if paths else ""
+    return f"{common}/" if common not in ("", ".") else ""
 
 
 def _shared_title(found: dict[str, _SitePage]) -> str:
@@ -152,19 +174,11 @@ def _shared_title(found: dict[str, _SitePage]) -> str:
     return ""
 
 
-def _is_page(path: str) -> bool:
-    *folders, name = path.split("/")
-    stem = name.rsplit(".", 1)[0]
-    if stem == "index" and folders:
-        stem = folders[-1]
-    return stem not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
-
-
 def _order(found: dict[str, _SitePage], contents: dict[str, list[str]], top: str) -> list[str]:
     """Return the paths in the order of the site's contents; links to the next page lead on from each."""
     tables = [
         [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
-        for path in ("toc.html", *_INDEXES, top)
+        for path in (CONTENTS_FILE, *_INDEXES, top)
     ]
     # A front page that leads to one page alone is a cover or a redirect: the contents stand further in.
     listed = next((table for table in tables if len({*table}) > 1), next(filter(None, tables), []))

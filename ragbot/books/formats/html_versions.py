@@ -146,6 +146,14 @@ def _named_folders(names: list[str]) -> Iterator[tuple[str, str, _Kind, tuple[fl
                 yield parent, folder, *known
 
 
+def below_editions(path: str) -> str:
+    """Return a path without the folders of languages and versions that it begins with."""
+    names = path.split("/")
+    while len(names) > 1 and (_LANGUAGE.fullmatch(names[0]) or _kind(names[0].lower()) is not None):
+        names.pop(0)
+    return "/".join(names)
+
+
 def _kind(name: str) -> tuple[_Kind, tuple[float, ...]] | None:
     """Return what a folder's name says, and a key that sorts the newest first; None if it says nothing."""
     if name in _RELEASED_NAMES:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from protego import Protego
 
 from ragbot.books.files import Choice
+from ragbot.books.formats.html_selection import CONTENTS_FILE, TOOL, is_tool
 from ragbot.books.formats.html_versions import LEAST_SHARED_ADDRESSES, copies_of_site
 from ragbot.books.read_options import Downloaded
 from ragbot.core.domain import LeftOut, SkippedFile
@@ -268,6 +269,9 @@ class _Download:
         file = self.scope.file(url)
         if url != self.scope.root and not self.choice.takes(file):
             self.left_out[url] = NOT_CHOSEN
+            return
+        if is_tool(file) and not file.endswith(CONTENTS_FILE):
+            self.left_out[url] = TOOL
             return
         try:
             page = self._page(url)

@@ -18,11 +18,8 @@ PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _SAFE = "/~:@!$&'()*+,;=-._"
 _SUFFIXES = tuple(sorted(HTML_SUFFIXES))
 _PORTS = {"http": 80, "https": 443}
-# Pages of tools and lists of the site, which are no text of the book.
-_NOT_PAGES = re.compile(
-    r"(?:^|/)(?:_(?:sources|modules|static|images|downloads)/|(?:genindex|py-modindex|search|print|404)"
-    r"(?:\.html?|/|$))"
-)
+# In these Sphinx keeps sources, listings and files.
+_NOT_PAGES = re.compile(r"(?:^|/)_(?:sources|modules|static|images|downloads)/")
 # What a site's front page redirects to: a language, a version, or one in the other.
 _EDITION = re.compile(
     r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?|latest|stable|main|master|current|v?\d+(?:\.(?:\d+|x))*", re.ASCII

@@ -2,9 +2,11 @@
 
 import pytest
 
+from ragbot.books.files import Choice
 from ragbot.books.formats.html import read_html_page
 from ragbot.books.loader import load_book
 from ragbot.books.markup.readable import readable_words
+from ragbot.books.read_options import ReadOptions
 
 
 def page(body, path="a.html"):
@@ -307,6 +309,54 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     )
 
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
+
+
+def test_chapter_with_the_name_of_a_list_is_a_page(tmp_path):
+    """Manuals tell how to search, to tag and to print; what a generator makes stands at the root."""
+    chapters = ("guide/archive", "guide/categories", "guide/print", "guide/search", "guide/search/filters")
+    chapters += ("guide/tags", "guide/tags/x", "guide/toc", "status/404")
+    tools = ("404.html", "search/index.html", "print.html", "de/search.html", "1.2/genindex.html")
+    lists = ("tags/index.html", "en/categories/index.html")
+    book = site(
+        tmp_path,
+        {
+            "index.html": ("", "<h1>T</h1><p>x</p>"),
+            **{f"{path}/index.html": ("", "<h1>T</h1><p>x</p>") for path in chapters},
+            **dict.fromkeys((*tools, *lists), ("", "<h1>T</h1><p>x</p>")),
+            "docs/tags/index.html": ('<meta name="robots" content="noindex">', "<h1>T</h1><p>x</p>"),
+        },
+    )
+
+    assert sorted(page.address for page in book.pages) == ["", *(f"{path}/" for path in chapters)]
+    assert {left.reason: left.files for left in book.left_out} == {
+        "It searches, lists or repeats the site's pages.": 5,
+        "It is a page of the site's blog, or a list of pages.": 3,
+    }
+
+
+def test_chapter_about_assets_is_a_page(tmp_path):
+    """A folder of that name may hold a demonstration, too, which is built by nothing."""
+    built = '<meta name="generator" content="mkdocs-1.6, mkdocs-material-9.5">'
+    book = site(
+        tmp_path,
+        {
+            "index.html": (built, "<h1>T</h1><p>x</p>"),
+            "guide/assets/losses/index.html": (built, "<h1>T</h1><p>x</p>"),
+            "guide/assets/demo.html": ("", "<h1>T</h1><p>x</p>"),
+        },
+    )
+
+    assert [page.address for page in book.pages] == ["", "guide/assets/losses/"]
+    assert [left.reason for left in book.left_out] == ["The pages link to it; it is no chapter."]
+
+
+def test_chosen_part_of_a_site_keeps_its_search_chapter(tmp_path):
+    """The folder that holds all chosen pages is not the site's root."""
+    site(tmp_path, dict.fromkeys(("index.html", "guide/search.html"), ("", "<h1>T</h1><p>x</p>")))
+
+    book = load_book(tmp_path, options=ReadOptions(choice=Choice(include=("guide/**",))))
+
+    assert [page.address for page in book.pages] == ["guide/search.html"]
 
 
 def test_order_begins_where_the_front_page_redirects_to(tmp_path):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ragbot.books.files import Choice
+from ragbot.books.formats.html_selection import TOOL
 from ragbot.books.loader import load_book
 from ragbot.books.read_options import ReadOptions
-from ragbot.core.domain import Book
+from ragbot.core.domain import Book, LeftOut
 from ragbot.core.errors import BookError
 from ragbot.ingestion.site_download.download import DownloadLimits, SiteCopy, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
@@ -87,6 +88,21 @@ def test_address_of_a_page_is_the_one_that_its_site_serves(site: BookSite, downl
     _, book = download()
 
     assert sorted(addresses(book)) == ["", "knots.htm", "oars.html", "sails/"]
+
+
+def test_chapter_with_the_name_of_a_tool_is_read(site: BookSite, download: Download) -> None:
+    """A manual tells how to search; the site's own search stands at its root, and is reported."""
+    chapters = ("guide/search/", "guide/search/all", "a/print")
+    site.answers = {f"/book/{path}": page("Search") for path in chapters}
+    site.answers["/book/"] = page("Boats", *chapters, "search/", "print.html", "toc.html", "_sources/a.html")
+    site.answers["/book/toc.html"] = page("Contents", "oars")
+    site.answers["/book/oars"] = page("Oars")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "a/print", "guide/search/", "guide/search/all", "oars"]
+    assert not {"/book/search/", "/book/print.html", "/book/_sources/a.html"}.intersection(site.asked())
+    assert LeftOut(TOOL, ".html", 2) in book.left_out
 
 
 def test_sitemap_is_followed_instead_of_links(site: BookSite, download: Download) -> None:

@@ -13,7 +13,7 @@ from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.formats.html_definitions import join_definitions, mark_definitions
-from ragbot.books.formats.html_layout_tables import replace_layout_tables
+from ragbot.books.formats.html_layout_tables import replace_code_tables, replace_layout_tables
 from ragbot.books.formats.html_notes import plain_notes
 from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
@@ -36,6 +36,8 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+(?:numberSource\s+)?)(?P<name>[\w+#.-]+)"
 )
 _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
+# Of Chroma, Rouge, Expressive Code and highlight.js.
+_LINE_NUMBERS = "pre :is(.ln, .lnt, .lineno, .hljs-ln-numbers)"
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
 # What MathJax looks for in a page; an environment of equations stands for itself.
@@ -81,6 +83,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
         raise FileUnreadable("The page has no body.")
     plain_notes(main)
     anchors, titles = _marked_headings(main)
+    replace_code_tables(main)
     _plain_code(main)
     _escaped_tags(main, source)
     _plain_mathematics(main)
@@ -166,6 +169,8 @@ def _plain_code(main: LexborNode) -> None:
 
     What a page has in a field to be tried out is code, too.
     """
+    for number in main.css(_LINE_NUMBERS):
+        number.decompose()
     for pre in main.css("pre, textarea"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")

@@ -75,3 +75,40 @@ def test_formulas_without_an_element_of_their_own_are_tex(generator: str) -> Non
     shown = text_of(f'<article class="doc">{words}</article>', generator)
 
     assert shown.endswith("Where $V$ is.\n\n$$P = p \\cdot V$$\n\nand `\\(a\\)`")
+
+
+CODE = "<pre><span></span><code>apt update\napt install x\n</code></pre>"
+NUMBERED = {
+    "Material": '<div class="language-bash highlight"><table class="highlighttable">'
+    '<tr><th colspan="2" class="filename"><span>run.sh</span></th></tr>'
+    '<tr><td class="linenos"><div><pre><span></span><a href="#a">1</a>\n<span>2</span></pre></div></td>'
+    f'<td class="code"><div>{CODE}</div></td></tr></table></div>',
+    "Hugo's table": '<div class="highlight"><table class="lntable"><tr><td class="lntd"><pre class="chroma">'
+    '<code><span class="lnt">1\n</span><span class="lnt">2\n</span></code></pre></td>\n<td class="lntd"><pre>'
+    '<code class="language-bash"><span>apt update\n</span><span>apt install x\n</span></code></pre></td>'
+    "</tr></table></div>",
+    "Hugo in the line": '<pre class="chroma"><code class="language-bash"><span class="line">'
+    '<span class="ln">1</span><span>apt update\n</span></span><span class="line"><span class="ln">2</span>'
+    "<span>apt install x\n</span></span></code></pre>",
+    "Rouge": '<pre><code class="language-bash"><table class="rouge-table"><tbody><tr><td class="gutter gl">'
+    '<pre class="lineno">1\n2\n</pre></td><td class="code"><pre>apt update\napt install x\n</pre></td></tr>'
+    "</tbody></table></code></pre>",
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERED)
+def test_numbers_of_lines_are_no_code(kind: str) -> None:
+    """Two commands stood on one line of a table, or began with a number."""
+    source = read_html_page("a.html", f"<main><h1>T</h1><p>Run:</p>{NUMBERED[kind]}</main>").source
+
+    named = "run.sh\n\n" if kind == "Material" else ""
+    assert source == f"# T\n\nRun:\n\n{named}```bash\napt update\napt install x\n```\n"
+
+
+def test_table_with_code_in_a_cell_stays_one() -> None:
+    """A name beside a listing is what the listing shows."""
+    rows = f"<tr><td>Install</td><td>{CODE}</td></tr>"
+
+    source = read_html_page("a.html", f"<main><h1>T</h1><table>{rows}</table></main>").source
+
+    assert "| Install | `apt update apt install x` |" in source

@@ -216,6 +216,12 @@ _BOX_LABELS = ", ".join(
     f"div.{box} > h3.title" for box in ("note", "tip", "important", "caution", "warning", "sidebar")
 )
 
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_INLINE = frozenset(
+    "abbr b bdi cite code del em font i ins kbd mark q s small span strong sub sup u var".split()
+)
+_MAX_INLINE_DEPTH = 4
+
 # A link's words by which readers are asked to edit the page. (They stand in the text of some themes.)
 _EDIT = re.compile(
     r"(?:edit|improve|suggest (?:an )?edits?(?: to)?|view|show)(?: the)?"
@@ -252,10 +258,46 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
         _drop_numbers(main, theme.numbers)
     for heading in main.css(f"{theme.labels}, {_BOX_LABELS}" if theme.labels else _BOX_LABELS):
         heading.replace_with(new_paragraph(heading, bold=True))
-    for link in main.css("a"):
-        if _EDIT.fullmatch(" ".join(link.text().split())):
-            link.decompose()
+    _drop_edit_links(main)
     return main
+
+
+def _drop_edit_links(main: LexborNode) -> None:
+    """Drop the links that ask to edit the page: alone in a block, or behind the words of a heading."""
+    has_words: dict[int, bool] = {}
+    for link in main.css("a"):
+        words = " ".join(link.text().split())
+        if not _EDIT.fullmatch(words) or _may_lead_to_chapter(link.attributes.get("href") or "", words):
+            continue
+        block = link.parent
+        for _ in range(_MAX_INLINE_DEPTH):
+            if block is not None and block.tag in _INLINE:
+                block = block.parent
+        if block is None:
+            continue
+        if block.mem_id not in has_words:
+            has_words[block.mem_id] = _has_words_besides_links(block)
+        if has_words[block.mem_id] == (block.tag in _HEADINGS):
+            link.decompose()
+
+
+def _may_lead_to_chapter(href: str, words: str) -> bool:
+    """Return whether a link leads to a place on its page, or may be the name of another page: "Edit"."""
+    is_place = href.startswith("#") and href != "#"
+    return is_place or (" " not in words and not re.search(r"://|\?|^#?$|^javascript:", href))
+
+
+def _has_words_besides_links(block: LexborNode) -> bool:
+    for child in block.iter(include_text=True):
+        if child.is_text_node or child.tag in _INLINE:
+            linked = sum(_letters(link) for link in child.css("a")) if child.is_element_node else 0
+            if _letters(child) > linked:
+                return True
+    return False
+
+
+def _letters(node: LexborNode) -> int:
+    return sum(map(str.isalnum, node.text()))
 
 
 def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:

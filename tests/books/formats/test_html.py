@@ -1,6 +1,7 @@
 """Test built HTML sites: main content, anchors, code and reading order."""
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.files import Choice
 from ragbot.books.formats.html import read_html_page
@@ -206,6 +207,44 @@ def test_invitation_to_edit_is_no_text_and_hides_no_title():
     assert [section.heading_path for section in found.sections] == [("Oars",), ("Oars", "Grip")]
     assert "Edit this page" not in found.source
     assert "edit this page of the log" in found.source
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>If you found a fault, please <a href='https://x.test/issues'>open an issue</a>.</p>",
+        "<p>Choose <a href='edit/'>Edit</a>, or <b><a href='https://x.test/'>View the source</a></b>.</p>",
+        "<ul><li><a href='show/'>Show</a></li><li><a href='#edit'>Edit</a></li></ul>",
+        "<h2 id='edit'><a class='header' href='#edit'>Edit</a></h2>",
+        "<h2><a href='https://x.test/view'>View the source</a></h2>",
+    ],
+)
+def test_link_within_other_words_is_text(body):
+    """ "If you found a fault, please ." asks for nothing."""
+    words = readable_words(page(f"<main><h1>Oars</h1>{body}</main>").source)
+
+    assert words == "Oars " + " ".join(LexborHTMLParser(body.replace("</li>", "</li> ")).body.text().split())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p><a href='https://x.test/'>Edit this page</a> | <a href='https://x.test/new'>Open issue</a></p>",
+        "<div><span><a href='https://x.test/edit/a.md'>Edit</a></span></div>",
+        "<a href='../edit.md'>Edit this page on GitHub</a>",
+    ],
+)
+def test_link_that_asks_to_edit_the_page_is_no_text(body):
+    """It stands on each page of some sites."""
+    assert readable_words(page(f"<main><h1>Oars</h1>{body}<p>Push.</p></main>").source).endswith("Push.")
+    assert "Edit" not in page(f"<main><h1>Oars</h1>{body}<p>Push.</p></main>").source
+
+
+def test_link_behind_the_words_of_a_heading_is_none_of_them():
+    """Wikis have it behind each."""
+    heading = "<h2>Grip <span>[<a href='?action=edit'>edit</a>]</span></h2>"
+
+    assert "edit" not in page(f"<main><h1>Oars</h1>{heading}<p>Push.</p></main>").source
 
 
 def test_words_for_screen_readers_and_frames_of_code_are_no_text():

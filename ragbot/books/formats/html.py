@@ -52,7 +52,7 @@ _BARE_FORMULA = re.compile(r"\\\((?P<inline>.{1,1000}?)\\\)|\\\[(?P<display>.{1,
 _ESCAPE = "\ue004"
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
-_PERMALINK = re.compile(r"[\s¶#\u200b]+$")
+_PERMALINK_SIGNS = " ¶\u200b"
 _OPTIONS = ConversionOptions(
     extract_metadata=False,
     autolinks=False,
@@ -127,12 +127,14 @@ def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:
     anchors: list[str] = []
     titles: list[str] = []
     for node in main.css(_HEADINGS):
-        text = _PERMALINK.sub("", " ".join(node.text().split()))
+        anchor = _anchor(node)
+        _drop_permalinks(node)
+        # "C#" ends in its sign; behind a blank it is a permalink's.
+        text = " ".join(node.text().split()).rstrip(_PERMALINK_SIGNS).removesuffix(" #")
         if not text:
             continue
-        anchors.append(_anchor(node))
+        anchors.append(anchor)
         titles.append(text)
-        _drop_permalinks(node)
         node.insert_child(f"\ue000{len(anchors) - 1}\ue001")
     return anchors, titles
 

@@ -51,6 +51,17 @@ def test_anchor_is_found_where_generators_put_it(heading):
     assert (found.heading_path, found.anchor) == (("One", "Two"), "x")
 
 
+@pytest.mark.parametrize(
+    "link", ["", '<a class="headerlink" href="#x">¶</a>', '<a href="#x">#</a>', " #", "¶"]
+)
+def test_heading_keeps_the_sign_of_its_language(link):
+    """ "Learn C" is another book."""
+    found = page(f'<main><h1 id="c">Learn C#{link}</h1><p>p</p><h2 id="x">Why F#{link}</h2><p>q</p></main>')
+
+    assert found.title == "Learn C#"
+    assert (found.sections[1].heading_path, found.sections[1].anchor) == (("Learn C#", "Why F#"), "x")
+
+
 def test_code_keeps_its_language_and_lines():
     """Colouring wraps every word and line in elements."""
     body = (

@@ -48,8 +48,9 @@ THEMES = (
         main=(".theme-doc-markdown", "article .markdown", "article", "main"),
         drop=".hash-link, .theme-doc-toc-mobile, .theme-doc-breadcrumbs, .theme-doc-version-badge, "
         ".theme-doc-version-banner, .theme-doc-footer, .pagination-nav",
-        lists="html[class*=docs-tags-], html[class*=docs-tag-], html[class*=plugin-blog], "
-        "html[class*=blog-], html[class*=search-page]",
+        # (The class of a document holds its id, which may be "plugin-blog", too.)
+        lists="html.plugin-blog, html.blog-wrapper, html.search-page-wrapper, "
+        "html:is([class^='docs-tag'], [class*=' docs-tag']):not(.docs-doc-page)",
         is_routed=True,
     ),
     Theme(

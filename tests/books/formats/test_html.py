@@ -361,6 +361,21 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
 
 
+def test_document_about_blogs_is_no_post(tmp_path):
+    """Docusaurus writes a document's id into the class of its page."""
+    documents = ("guides/blog-setup", "api/plugin-blog", "api/docs-tags-list", "search-page")
+    lists = ("blog-wrapper blog-post-page plugin-blog", "docs-wrapper docs-tags-list-page plugin-docs")
+    classes = {name: f"docs-wrapper plugin-docs docs-doc-page docs-doc-id-{name}" for name in documents}
+    classes |= {f"x{number}": name for number, name in enumerate((*lists, "search-page-wrapper"))}
+    head = '<html class="{}"><head><meta name="generator" content="Docusaurus v3.9"></head>'
+    book = site(
+        tmp_path,
+        {f"{path}.html": (head.format(name), f"<h1>{path}</h1><p>x</p>") for path, name in classes.items()},
+    )
+
+    assert sorted(page.title for page in book.pages) == sorted(documents)
+
+
 def test_chapter_with_the_name_of_a_list_is_a_page(tmp_path):
     """Manuals tell how to search, to tag and to print; what a generator makes stands at the root."""
     chapters = ("guide/archive", "guide/categories", "guide/print", "guide/search", "guide/search/filters")

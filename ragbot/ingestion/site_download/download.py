@@ -246,7 +246,7 @@ class _Download:
         """Return the pages that the site's sitemap lists."""
         own, host = urljoin(self.scope.root, "sitemap.xml"), urljoin(self.scope.root, "/sitemap.xml")
         places = dict.fromkeys((own, *self.robots.sitemaps, host))
-        found = (self.scope.page(url) for url in pages_of_sitemaps(places, self._sitemap))
+        found = (self.scope.page(url, is_listed=True) for url in pages_of_sitemaps(places, self._sitemap))
         return [url for url in found if url is not None]
 
     def _sitemap(self, url: str) -> bytes | None:

@@ -59,10 +59,11 @@ class SiteScope:
             return SiteScope(url)
         return self
 
-    def page(self, link: str, base: str = "") -> str | None:
+    def page(self, link: str, base: str = "", *, is_listed: bool = False) -> str | None:
         """Return the address of the page that a link on the page `base` leads to, without its fragment.
 
-        None if it lies outside, has a query, or is no page. Both schemes are those of the root.
+        None if it lies outside, has a query, or has the name of another kind of file, unless a sitemap lists
+        it: a page may be about `node.js`. Both schemes are those of the root.
         """
         try:
             parts = urlsplit(urljoin(base or self.root, link.strip()))
@@ -76,7 +77,10 @@ class SiteScope:
         url = f"{root.scheme}://{root.netloc}{_spelt(parts.path or '/')}"
         if url == self.root.rstrip("/"):
             return self.root
-        return url if url.startswith(self.root) and _is_page(unquote(self.address(url))) else None
+        if not url.startswith(self.root):
+            return None
+        address = unquote(self.address(url))
+        return url if _may_be_page(address) and (is_listed or not _is_other_file(address)) else None
 
     def address(self, url: str) -> str:
         """Return a page's address relative to the root."""
@@ -109,14 +113,17 @@ def _spelt(path: str) -> str:
     return quote(unquote(path, errors="surrogateescape"), safe=_SAFE, errors="surrogateescape")
 
 
-def _is_page(address: str) -> bool:
+def _may_be_page(address: str) -> bool:
     names = address.rstrip("/").split("/") if address else []
     if len(names) > MAX_FOLDER_DEPTH or _NOT_PAGES.search(address):
         return False
-    if any(not _is_file_name(name) for name in names):
-        return False
-    kind, packed = mimetypes.guess_type(names[-1]) if names and not address.endswith("/") else (None, None)
-    return packed is None and (kind is None or kind in PAGE_TYPES)
+    return all(map(_is_file_name, names))
+
+
+def _is_other_file(address: str) -> bool:
+    """Return whether an address has the suffix of a file that is no page."""
+    kind, packed = mimetypes.guess_type(address.rpartition("/")[2])
+    return packed is not None or not (kind is None or kind in PAGE_TYPES)
 
 
 def _is_file_name(name: str) -> bool:

@@ -14,7 +14,7 @@ from ragbot.books.loader import load_book
 from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import Book, LeftOut
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.download import DownloadLimits, SiteCopy, downloaded_site
+from ragbot.ingestion.site_download.download import NOT_HTML, DownloadLimits, SiteCopy, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
 from tests.fakes.book_site import Answer, BookSite, page, redirect, sitemap, sitemap_index
 
@@ -116,6 +116,19 @@ def test_sitemap_is_followed_instead_of_links(site: BookSite, download: Download
 
     assert sorted(addresses(book)) == ["", "hidden/", "oars"]
     assert "/book/sails/" not in site.asked()
+
+
+def test_page_that_a_sitemap_lists_may_have_the_name_of_a_file(site: BookSite, download: Download) -> None:
+    """Chapters are about `node.js` and `package.json`; what is no page says so itself."""
+    listed = [f"{site.url}/book/{name}" for name in ("node.js", "ref/package.json", "oars.pdf")]
+    site.answers["/book/sitemap.xml"] = sitemap(*listed)
+    site.answers |= {"/book/node.js": page("Node"), "/book/ref/package.json": page("The package")}
+    site.answers["/book/oars.pdf"] = Answer(b"%PDF-1.4", content_type="application/pdf")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "node.js", "ref/package.json"]
+    assert LeftOut(NOT_HTML, ".html", 1) in book.left_out
 
 
 def test_sitemap_that_robots_names_is_read(site: BookSite, download: Download) -> None:

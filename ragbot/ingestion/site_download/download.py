@@ -19,6 +19,7 @@ from ragbot.books.read_options import Downloaded
 from ragbot.core.domain import LeftOut, SkippedFile
 from ragbot.core.errors import BookError
 from ragbot.core.ports import Progress
+from ragbot.ingestion.site_download.front_page import MAX_REDIRECTS, front_page
 from ragbot.ingestion.site_download.page_html import decode_page, links_of, redirects_of_page
 from ragbot.ingestion.site_download.saved_pages import SavedPage, SavedPages, digest_of, locked
 from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site
@@ -31,7 +32,6 @@ from ragbot.ingestion.site_download.site_client import (
 )
 from ragbot.ingestion.site_download.sitemaps import MAX_SITEMAP_BYTES, pages_of_sitemaps
 
-MAX_REDIRECTS = 5
 MAX_PAGES = 20_000
 # Hundreds of previews of pull requests may lie beside a book; they are listed, and not read.
 MAX_ADDRESSES = 500_000
@@ -85,7 +85,7 @@ def downloaded_site(
     BookError if the site cannot be read, refuses it, or exceeds a limit.
     """
     with client.opened(limits.time_limit_s), ExitStack() as held:
-        scope = _front_page(client, SiteScope.at(url))
+        scope = front_page(client, SiteScope.at(url))
         own = folder / _folder_name(scope)
         try:
             held.enter_context(locked(own))
@@ -99,34 +99,6 @@ def downloaded_site(
 def _folder_name(scope: SiteScope) -> str:
     host = urlsplit(scope.root).netloc.replace(":", "-").strip("[]")
     return f"{host[:100]}-{sha256(scope.root.encode()).hexdigest()[:12]}"
-
-
-def _front_page(client: SiteClient, scope: SiteScope) -> SiteScope:
-    """Follow the redirects of the front page to the site that they lead to."""
-    url = scope.root
-    for _ in range(MAX_REDIRECTS):
-        try:
-            reply = client.get(url, max_bytes=MAX_SITEMAP_BYTES)
-        except SiteUnavailable as fault:
-            raise BookError(f"The site at {url} cannot be read: {fault}.") from fault
-        if not reply.location:
-            return scope
-        target = urljoin(url, reply.location)
-        if not is_same_site(url, target):
-            raise BookError(_moved(url, target))
-        parts = urlsplit(target)
-        inner = urlsplit(scope.root).path
-        # The host and the scheme are those that the site prefers.
-        moved = SiteScope.at(f"{parts.scheme}://{parts.netloc}{inner}")
-        found = moved.page(target)
-        if found is None:
-            raise BookError(_moved(url, target))
-        scope, url = moved.narrowed(found), found
-    raise BookError(f"The site at {scope.root} redirects without an end.")
-
-
-def _moved(url: str, target: str) -> str:
-    return f"{url} redirects to {target}. If that is the book's site, give its address."
 
 
 @dataclass(slots=True)
@@ -156,7 +128,7 @@ class _Download:
         self.progress("download", 0, 0)
         self._read_robots()
         root = self.scope.root
-        if not self.robots.can_fetch(root, USER_AGENT):
+        if not self._may_read(root):
             raise BookError(f"The robots.txt of {root} does not allow programs to read it.")
         listed = self._listed()
         self.follows_links = len(listed) < 2
@@ -203,7 +175,7 @@ class _Download:
         root = self.scope.root
         front = self.found.get(self.scope.file(root))
         links = redirects_of_page(self.saved.text(front)) if front is not None else []
-        target = self.scope.page(links[0], root) if links else None
+        target = self.scope.page(links[0], self.scope.served(root)) if links else None
         return self.scope.file(target) if target is not None else ""
 
     def _leave_copies_out(self) -> None:
@@ -282,7 +254,8 @@ class _Download:
         self.found[page.file] = page
         self._count(page)
         if self.follows_links:
-            links = (self.scope.page(link, page.url) for link in links_of(self.saved.text(page)))
+            base = self.scope.served(page.url)
+            links = (self.scope.page(link, base) for link in links_of(self.saved.text(page)))
             self.queue.update(dict.fromkeys(link for link in links if link is not None))
         _check_count(len(self.queue), MAX_ADDRESSES)
 
@@ -305,7 +278,7 @@ class _Download:
             )
 
     def _may_read(self, url: str) -> bool:
-        return bool(self.robots.can_fetch(url, USER_AGENT))
+        return bool(self.robots.can_fetch(self.scope.served(url), USER_AGENT))
 
     def _page(self, url: str) -> SavedPage | None:
         """Return the page at an address, or None if it is no page of the book."""
@@ -321,14 +294,14 @@ class _Download:
             if known is not None and self.saved.is_of_this_run(known):
                 return known
             reply = self.client.get(
-                url,
+                self.scope.served(url),
                 max_bytes=self.limits.max_page_bytes,
                 validators=known.validators if known is not None else Validators(),
             )
             self.failures = 0
             if not reply.location:
                 return self._saved(url, reply, known)
-            target = self.scope.page(reply.location, url)
+            target = self.scope.page(reply.location, self.scope.served(url))
             if target is None:
                 self.left_out[asked_for] = ELSEWHERE
                 return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ragbot.books.files import MAX_FOLDER_DEPTH
@@ -28,9 +28,13 @@ _EDITION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SiteScope:
-    """Hold the address of a folder of a site, with a slash at its end, in which a book's pages are."""
+    """Hold the address of a folder of a site, with a slash at its end, in which a book's pages are.
+
+    `front` is the address at which the folder's own page is served, where that has no slash.
+    """
 
     root: str
+    front: str = ""
 
     @classmethod
     def at(cls, url: str) -> SiteScope:
@@ -50,6 +54,14 @@ class SiteScope:
         if name and not name.lower().endswith(_SUFFIXES):
             folder = f"{folder}/{name}"
         return cls(f"{parts.scheme}://{where}{_spelt(folder)}/")
+
+    def with_front(self) -> SiteScope:
+        """Return the scope of a site that serves the folder's own page without the slash."""
+        return replace(self, front=self.root.rstrip("/"))
+
+    def served(self, url: str) -> str:
+        """Return the address at which a page is asked for, and which its relative links count from."""
+        return self.front if self.front and url == self.root else url
 
     def narrowed(self, url: str) -> SiteScope:
         """Return the scope of the language or version that the front page redirects to; else this one."""

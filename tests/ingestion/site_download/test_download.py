@@ -366,6 +366,41 @@ def test_front_page_may_redirect_to_its_version_and_spelling(site: BookSite, dow
     assert addresses(book) == ["", "oars.html"]
 
 
+@pytest.mark.parametrize("ending", ["", "/"])
+@pytest.mark.parametrize("with_slash", [redirect("/book"), Answer(b"not there", 404, has_etag=False)])
+@pytest.mark.parametrize("has_sitemap", [False, True])
+def test_site_that_serves_its_front_page_without_a_slash_is_read(
+    site: BookSite, download: Download, *, ending: str, with_slash: Answer, has_sitemap: bool
+) -> None:
+    """Many hosts serve clean addresses alone; relative links count from the address as it is served."""
+    pages = {"/book": page("Boats", "/book/oars", "book/sails"), "/oars": page("Another book")}
+    site.answers = {**pages, "/book/": with_slash, "/book/oars": page("Oars"), "/book/sails": page("Sails")}
+    if has_sitemap:
+        site.answers["/sitemap.xml"] = sitemap(
+            *(f"{site.url}/book{path}" for path in ("", "/oars", "/sails"))
+        )
+
+    copy, book = download(f"{site.url}/book{ending}")
+
+    assert copy.root == f"{site.url}/book/"
+    assert sorted(addresses(book)) == ["", "oars", "sails"]
+    assert book.skipped == ()
+
+
+def test_front_page_without_a_slash_may_lead_to_a_version(site: BookSite, download: Download) -> None:
+    """The front page of the folder is then no page of its own."""
+    site.answers = {
+        "/book/": redirect("/book"),
+        "/book": redirect("/book/en/"),
+        "/book/en/": page("Boats", "oars"),
+    }
+    site.answers["/book/en/oars"] = page("Oars")
+
+    copy, book = download()
+
+    assert (copy.root, addresses(book)) == (f"{site.url}/book/en/", ["", "oars"])
+
+
 def test_front_page_that_leads_to_another_site_is_refused(site: BookSite, download: Download) -> None:
     """Whoever took over the name of the site must not choose the book."""
     site.answers["/book/"] = redirect("https://elsewhere.test/")

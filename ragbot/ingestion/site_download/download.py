@@ -38,8 +38,12 @@ MAX_ADDRESSES = 500_000
 MAX_ROBOTS_BYTES = 500_000
 # After so many failures in a row the site is down, not a page.
 MAX_FAILURES = 10
+# A firewall refuses pages for hours; what is refused for longer is no longer for the public.
+REFUSED_S = 30 * 86_400.0
 # A site that asks for longer pauses would keep the command for days.
 MAX_PAUSE_S = 30.0
+
+_GONE = (404, 410)
 
 NOT_ALLOWED = "The site's robots.txt does not allow to read it."
 NOT_THERE = "The site has no page there (404)."
@@ -245,10 +249,7 @@ class _Download:
         if is_tool(file) and not file.endswith(CONTENTS_FILE):
             self.left_out[url] = TOOL
             return
-        try:
-            page = self._page(url)
-        except SiteUnavailable as fault:
-            page = self._page_of_last_time(url, fault)
+        page = self._page(url)
         if page is None:
             return
         self.found[page.file] = page
@@ -293,12 +294,10 @@ class _Download:
             known = self.saved.known(url)
             if known is not None and self.saved.is_of_this_run(known):
                 return known
-            reply = self.client.get(
-                self.scope.served(url),
-                max_bytes=self.limits.max_page_bytes,
-                validators=known.validators if known is not None else Validators(),
-            )
-            self.failures = 0
+            try:
+                reply = self._reply(url, known)
+            except SiteUnavailable as fault:
+                return self._page_of_last_time(url, fault)
             if not reply.location:
                 return self._saved(url, reply, known)
             target = self.scope.page(reply.location, self.scope.served(url))
@@ -309,6 +308,19 @@ class _Download:
         self.skipped.append(SkippedFile(self.scope.file(asked_for), "It redirects without an end."))
         return None
 
+    def _reply(self, url: str, known: SavedPage | None) -> Reply:
+        """Ask for a page. Raises SiteUnavailable also where the site refuses a page that it gave lately."""
+        reply = self.client.get(
+            self.scope.served(url),
+            max_bytes=self.limits.max_page_bytes,
+            validators=known.validators if known is not None else Validators(),
+        )
+        if reply.status < 400 or reply.status in _GONE:
+            self.failures = 0
+        elif known is not None and self.clock() - known.checked_at < REFUSED_S:
+            raise SiteUnavailable(f"it answers {reply.status}")
+        return reply
+
     def _saved(self, url: str, reply: Reply, known: SavedPage | None) -> SavedPage | None:
         now = self.clock()
         if reply.status == 304 and known is not None:
@@ -317,7 +329,7 @@ class _Download:
             self.unchanged += 1
             return page
         file = self.scope.file(url)
-        if reply.status in (404, 410):
+        if reply.status in _GONE:
             self.left_out[url] = NOT_THERE
         elif reply.status != 200:
             self.skipped.append(SkippedFile(file, f"The site answers {reply.status}."))

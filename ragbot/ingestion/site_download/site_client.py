@@ -25,8 +25,6 @@ RETRIES = 3
 # A site that asks for more is better asked on another day.
 MAX_WAIT_S = 120.0
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
-
 
 class SiteUnavailable(Exception):
     """Report that a page could not be had at this time, after all retries."""
@@ -100,7 +98,8 @@ class SiteClient:
             except httpx2.HTTPError as fault:
                 problem = f"it does not answer ({type(fault).__name__})"
             else:
-                if reply.status not in _RETRIED:
+                # (Cloudflare answers 520 to 526 for a server behind it.)
+                if reply.status != 429 and reply.status < 500:
                     return reply
                 problem = f"it answers {reply.status}"
                 wait = max(wait, _seconds(retry_after))

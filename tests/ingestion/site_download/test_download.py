@@ -288,28 +288,55 @@ def test_site_is_asked_again_after_the_time_that_it_names(site: BookSite, downlo
     assert len(book.pages) == 3
 
 
-def test_page_that_fails_for_a_while_is_that_of_the_last_time(site: BookSite, download: Download) -> None:
+@pytest.mark.parametrize("status", [403, 451, 500, 501, 522])
+def test_page_that_fails_for_a_while_is_that_of_the_last_time(
+    site: BookSite, download: Download, status: int
+) -> None:
     """A fault of one night must not take a chapter from the readers; the report names it."""
     download()
-    site.answers["/book/oars"] = Answer(status=500, has_etag=False)
+    site.answers["/book/oars"] = Answer(status=status, has_etag=False)
 
     _, book = download(now=2_000_000.0)
 
     assert addresses(book) == ["", "oars", "sails/"]
     assert [file.path for file in book.skipped] == ["oars.html"]
-    assert "answers 500; the page of the last time is used" in book.skipped[0].reason
+    assert f"answers {status}; the page of the last time is used" in book.skipped[0].reason
 
 
-def test_site_that_stops_answering_ends_the_download(site: BookSite, download: Download) -> None:
+def test_page_that_is_refused_for_long_is_left_out(site: BookSite, download: Download) -> None:
+    """Its author has closed it."""
+    download()
+    site.answers["/book/oars"] = Answer(status=403, has_etag=False)
+
+    _, book = download(now=5_000_000.0)
+
+    assert addresses(book) == ["", "sails/"]
+    assert book.skipped[0].reason == "The site answers 403."
+
+
+@pytest.mark.parametrize("status", [502, 521, 526])
+def test_site_that_stops_answering_ends_the_download(site: BookSite, download: Download, status: int) -> None:
     """Half a book is no book."""
     links = [f"page-{number}" for number in range(40)]
     site.answers = {
         "/book/": page("Boats", *links),
-        **{f"/book/{link}": Answer(status=502, has_etag=False) for link in links},
+        **{f"/book/{link}": Answer(status=status, has_etag=False) for link in links},
     }
 
     with pytest.raises(BookError, match="stopped answering"):
         download()
+
+
+def test_site_that_begins_to_refuse_ends_the_download(site: BookSite, download: Download) -> None:
+    """A firewall that takes the command for an attack would leave half of the book."""
+    links = [f"page-{number}" for number in range(40)]
+    site.answers = {"/book/": page("Boats", *links), **{f"/book/{link}": page(link) for link in links}}
+    download()
+    for link in links[20:]:
+        site.answers[f"/book/{link}"] = Answer(status=403, has_etag=False)
+
+    with pytest.raises(BookError, match="stopped answering: it answers 403"):
+        download(now=1_100_000.0)
 
 
 def test_dead_links_files_and_large_pages_are_told(site: BookSite, download: Download) -> None:

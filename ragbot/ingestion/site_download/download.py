@@ -118,6 +118,7 @@ class _Download:
     clock: Callable[[], float]
     robots: Protego = field(default_factory=lambda: Protego.parse(""))
     follows_links: bool = False
+    lacks_sitemap: bool = False
     found: dict[str, SavedPage] = field(default_factory=dict)
     skipped: list[SkippedFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -135,7 +136,7 @@ class _Download:
         if not self._may_read(root):
             raise BookError(f"The robots.txt of {root} does not allow programs to read it.")
         listed = self._listed()
-        self.follows_links = len(listed) < 2
+        self.follows_links = len(listed) < 2 or self.lacks_sitemap
         self.queue = dict.fromkeys((root, *((start,) if start else ()), *listed))
         for done, url in enumerate(self._queued(), start=1):
             self._take(url)
@@ -222,8 +223,10 @@ class _Download:
         """Return the pages that the site's sitemap lists."""
         own, host = urljoin(self.scope.root, "sitemap.xml"), urljoin(self.scope.root, "/sitemap.xml")
         places = dict.fromkeys((own, *self.robots.sitemaps, host))
-        found = (self.scope.page(url, is_listed=True) for url in pages_of_sitemaps(places, self._sitemap))
-        return [url for url in found if url is not None]
+        found = [self.scope.page(url, is_listed=True) for url in pages_of_sitemaps(places, self._sitemap)]
+        # A sitemap that cannot be read now lists them as well as those of the last time.
+        known = self.saved.addresses() if self.lacks_sitemap else []
+        return [*(url for url in found if url is not None), *known]
 
     def _sitemap(self, url: str) -> bytes | None:
         if not is_same_site(url, self.scope.root):
@@ -231,7 +234,12 @@ class _Download:
         for _ in range(MAX_REDIRECTS):
             try:
                 reply = self.client.get(url, max_bytes=MAX_SITEMAP_BYTES)
-            except SiteUnavailable:
+            except SiteUnavailable as fault:
+                self.lacks_sitemap = True
+                told = (
+                    f"The sitemap could not be read: {fault}; pages are found by links and of the last time."
+                )
+                self.skipped.append(SkippedFile(urlsplit(url).path.lstrip("/"), told))
                 return None
             if not reply.location:
                 return reply.body if reply.status == 200 else None

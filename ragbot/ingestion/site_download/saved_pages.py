@@ -61,6 +61,10 @@ class SavedPages:
         content = self._content(page) if page is not None else None
         return page if content is not None else None
 
+    def addresses(self) -> list[str]:
+        """Return the addresses of the pages of this run and of the last one."""
+        return list(self._pages)
+
     def text(self, page: SavedPage) -> str:
         """Return a page's HTML."""
         return (self.pages_folder / page.file).read_text(encoding="utf-8")

@@ -143,6 +143,27 @@ def test_sitemap_that_robots_names_is_read(site: BookSite, download: Download) -
     assert len(book.pages) == 3
 
 
+@pytest.mark.parametrize("failing", ["/book/sitemap.xml", "/maps/2.xml"])
+def test_sitemap_that_fails_for_a_while_loses_no_page(
+    site: BookSite, download: Download, failing: str
+) -> None:
+    """The pages of its other part were dropped, and the report named none."""
+    site.answers["/book/sitemap.xml"] = sitemap_index(f"{site.url}/maps/1.xml", f"{site.url}/maps/2.xml")
+    site.answers["/maps/1.xml"] = sitemap(f"{site.url}/book/sails/", f"{site.url}/book/")
+    site.answers["/maps/2.xml"] = sitemap(f"{site.url}/book/hidden/", f"{site.url}/book/gone")
+    site.answers |= {"/book/hidden/": page("Hidden"), "/book/gone": page("Gone")}
+    download()
+    site.answers |= {failing: Answer(status=503, has_etag=False), "/book/": page("Boats", "new")}
+    site.answers["/book/new"] = page("New")
+    del site.answers["/book/gone"]
+
+    _, book = download(now=2_000_000.0)
+
+    assert sorted(addresses(book)) == ["", "hidden/", "new", "oars", "sails/"]
+    assert [file.path for file in book.skipped] == [failing.lstrip("/")]
+    assert "it answers 503" in book.skipped[0].reason
+
+
 @pytest.mark.parametrize("content", [b"<urlset><url>", b"\x1f\x8bbroken", b"<html></html>"])
 def test_broken_sitemap_is_as_none(site: BookSite, download: Download, content: bytes) -> None:
     """Many sites answer any address with a page."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -220,13 +220,18 @@ class _Download:
             self.client.pause_s = min(max(self.client.pause_s, float(asked)), MAX_PAUSE_S)
 
     def _listed(self) -> list[str]:
-        """Return the pages that the site's sitemap lists."""
+        """Return what the book's own sitemap and those that robots.txt names list, else the host's."""
         own, host = urljoin(self.scope.root, "sitemap.xml"), urljoin(self.scope.root, "/sitemap.xml")
-        places = dict.fromkeys((own, *self.robots.sitemaps, host))
-        found = [self.scope.page(url, is_listed=True) for url in pages_of_sitemaps(places, self._sitemap)]
+        named = dict.fromkeys((own, *self.robots.sitemaps))
+        listed = self._pages_of(named)
+        if not listed and host not in named:
+            listed = self._pages_of((host,))
         # A sitemap that cannot be read now lists them as well as those of the last time.
-        known = self.saved.addresses() if self.lacks_sitemap else []
-        return [*(url for url in found if url is not None), *known]
+        return [*listed, *(self.saved.addresses() if self.lacks_sitemap else ())]
+
+    def _pages_of(self, sitemaps: Iterable[str]) -> list[str]:
+        found = (self.scope.page(url, is_listed=True) for url in pages_of_sitemaps(sitemaps, self._sitemap))
+        return [url for url in found if url is not None]
 
     def _sitemap(self, url: str) -> bytes | None:
         if not is_same_site(url, self.scope.root):

@@ -28,22 +28,22 @@ class Sitemap:
 
 
 def pages_of_sitemaps(addresses: Iterable[str], fetch: Fetch) -> list[str]:
-    """Return the addresses that the first sitemap that is there lists, with those of its sitemaps, in order.
+    """Return the addresses of pages that all of the sitemaps list, with those of their sitemaps, in order.
 
     `fetch` returns the content at an address, or None.
     """
-    for address in addresses:
-        pages: dict[str, None] = {}
-        waiting, asked = [address], 0
-        while waiting and asked < MAX_SITEMAPS:
-            content = fetch(waiting.pop(0))
-            asked += 1
+    pages: dict[str, None] = {}
+    waiting = list(dict.fromkeys(addresses))
+    asked: set[str] = set()
+    while waiting and len(asked) < MAX_SITEMAPS:
+        address = waiting.pop(0)
+        if address not in asked:
+            asked.add(address)
+            content = fetch(address)
             sitemap = parse_sitemap(content) if content is not None else Sitemap()
             pages.update(dict.fromkeys(sitemap.pages))
             waiting += sitemap.sitemaps
-        if pages:
-            return list(pages)
-    return []
+    return list(pages)
 
 
 def parse_sitemap(content: bytes) -> Sitemap:

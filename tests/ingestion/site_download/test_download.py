@@ -143,6 +143,34 @@ def test_sitemap_that_robots_names_is_read(site: BookSite, download: Download) -
     assert len(book.pages) == 3
 
 
+def test_all_sitemaps_that_robots_names_are_read(site: BookSite, download: Download) -> None:
+    """Sites have one for each language or section; the first may list the blog alone."""
+    named = ("/blog.xml", "/book/sitemap.xml", "/more.xml")
+    robots = "User-agent: *\n" + "".join(f"Sitemap: {site.url}{path}\n" for path in named)
+    site.answers["/robots.txt"] = Answer(robots.encode(), content_type=ROBOTS)
+    site.answers["/blog.xml"] = sitemap(f"{site.url}/blog/new")
+    site.answers["/book/sitemap.xml"] = sitemap(f"{site.url}/book/oars", f"{site.url}/book/")
+    site.answers["/more.xml"] = sitemap(f"{site.url}/book/hidden")
+    site.answers["/sitemap.xml"] = sitemap(f"{site.url}/book/sails/")
+    site.answers["/book/hidden"] = page("Hidden")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "hidden", "oars"]
+    assert "/sitemap.xml" not in site.asked()
+
+
+def test_sitemap_of_the_host_is_read_where_others_list_no_page(site: BookSite, download: Download) -> None:
+    """One that lists other parts of the host alone says nothing about the book."""
+    site.answers["/book/sitemap.xml"] = sitemap(f"{site.url}/blog/new")
+    site.answers["/sitemap.xml"] = sitemap(f"{site.url}/book/sails/", f"{site.url}/book/hidden")
+    site.answers["/book/hidden"] = page("Hidden")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "hidden", "sails/"]
+
+
 @pytest.mark.parametrize("failing", ["/book/sitemap.xml", "/maps/2.xml"])
 def test_sitemap_that_fails_for_a_while_loses_no_page(
     site: BookSite, download: Download, failing: str

@@ -10,6 +10,9 @@ from ragbot.core.errors import BookError
 
 Resolve = Callable[[str, int], Sequence[str]]
 
+# Large sites have a dozen, each of which may take its time not to answer.
+MAX_TRIED = 4
+
 # IPv6 addresses that stand for an IPv4 address, which decides.
 _NAT64 = ip_network("64:ff9b::/96")
 
@@ -20,10 +23,11 @@ def addresses_of(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def checked_address(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> str:
-    """Return the address to connect to. Raises BookError if the host is unknown, or any address is private.
+def checked_addresses(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> list[str]:
+    """Return the addresses to connect to, in the order in which they are to be tried, of both kinds of IP.
 
-    The connection goes to this very address: a name that is resolved again may have another.
+    The connection goes to one of these very addresses: a name that is resolved again may have another.
+    Raises BookError if the host is unknown, or any address is private.
     """
     try:
         addresses = resolve(host, port)
@@ -37,7 +41,9 @@ def checked_address(host: str, port: int, *, resolve: Resolve, allow_private: bo
             f"{host} is at {private[0]}, which is no address of the public Internet. "
             "If the book is to be read from there, add --allow-private."
         )
-    return addresses[0]
+    first_of_kind = {":" in address: address for address in reversed(addresses)}
+    order = dict.fromkeys((addresses[0], *first_of_kind.values(), *addresses))
+    return list(order)[:MAX_TRIED]
 
 
 def is_public(address: str) -> bool:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.public_hosts import Resolve, addresses_of, checked_address
+from ragbot.ingestion.site_download.public_hosts import Resolve, addresses_of, checked_addresses
 from ragbot.version import __version__
 
 USER_AGENT = f"ragbot/{__version__}"
@@ -67,7 +67,7 @@ class SiteClient:
     _ends_at: float = field(default=float("inf"), init=False)
     _client: httpx2.Client | None = field(default=None, init=False)
     _host: str = field(default="", init=False)
-    _addresses: dict[tuple[str, int], str] = field(default_factory=dict, init=False)
+    _addresses: dict[tuple[str, int], list[str]] = field(default_factory=dict, init=False)
 
     @contextmanager
     def opened(self, time_limit_s: float) -> Iterator[SiteClient]:
@@ -109,8 +109,7 @@ class SiteClient:
         raise AssertionError("unreachable")
 
     def _get_once(self, url: str, headers: dict[str, str], max_bytes: int) -> tuple[Reply, str]:
-        client = self._client_for(urlsplit(url).netloc)
-        response = client.send(self._request(client, url, headers), stream=True)
+        response = self._response(url, headers)
         try:
             body = _body(response, max_bytes)
         finally:
@@ -139,22 +138,40 @@ class SiteClient:
             self._client.close()
         self._client = None
 
-    def _request(self, client: httpx2.Client, url: str, headers: dict[str, str]) -> httpx2.Request:
-        """Build a request to the checked address that still names the host, also for its certificate."""
+    def _response(self, url: str, headers: dict[str, str]) -> httpx2.Response:
+        """Send a request to the first of the host's addresses that can be connected to, and remember it."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         if (host, port) not in self._addresses:
-            self._addresses[host, port] = checked_address(
+            self._addresses[host, port] = checked_addresses(
                 host, port, resolve=self.resolve, allow_private=self.allow_private
             )
-        address = self._addresses[host, port]
-        shown = f"[{address}]" if ":" in address else address
-        return client.build_request(
-            "GET",
-            parts._replace(netloc=f"{shown}:{port}").geturl(),
-            headers={**headers, "Host": parts.netloc},
-            extensions={"sni_hostname": host},
-        )
+        addresses = self._addresses[host, port]
+        client = self._client_for(parts.netloc)
+        for address in tuple(addresses):
+            try:
+                response = client.send(_request(client, parts, address, port, headers), stream=True)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                if address == addresses[-1]:
+                    raise
+            else:
+                addresses.remove(address)
+                addresses.insert(0, address)
+                return response
+        raise AssertionError("unreachable")
+
+
+def _request(
+    client: httpx2.Client, parts: SplitResult, address: str, port: int, headers: dict[str, str]
+) -> httpx2.Request:
+    """Build a request to a checked address that still names the host, also for its certificate."""
+    shown = f"[{address}]" if ":" in address else address
+    return client.build_request(
+        "GET",
+        parts._replace(netloc=f"{shown}:{port}").geturl(),
+        headers={**headers, "Host": parts.netloc},
+        extensions={"sni_hostname": parts.hostname or ""},
+    )
 
 
 def _new_client() -> httpx2.Client:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.public_hosts import is_public
+from ragbot.ingestion.site_download.public_hosts import checked_addresses, is_public
 from ragbot.ingestion.site_download.site_client import SiteClient, SiteUnavailable
 from tests.fakes.book_site import BookSite, page
 from tests.fakes.certificates import made_certificates
@@ -59,6 +59,36 @@ def test_name_is_resolved_once_and_the_checked_address_connected_to() -> None:
 
         assert asked == ["book.test"]
         assert {call.headers["host"] for call in site.calls()} == {f"book.test:{site.port}"}
+
+
+def test_next_address_of_a_host_is_tried() -> None:
+    """A site on this machine listens at 127.0.0.1 alone, and the first address of localhost is often ::1."""
+    with BookSite() as site:
+        site.answers["/"] = page("Boats")
+        client = SiteClient(
+            allow_private=True, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"], sleep=lambda _: None
+        )
+        with client.opened(60):
+            for _ in range(2):
+                assert client.get(f"http://book.test:{site.port}/", max_bytes=10_000).status == 200
+
+
+def test_addresses_of_both_kinds_are_tried_in_their_order() -> None:
+    """Where IPv6 is broken, all addresses of that kind fail."""
+    found = ["2606:2800::1", "2606:2800::2", "2606:2800::3", "2606:2800::4", "93.184.215.14"]
+
+    tried = checked_addresses("book.test", 443, resolve=lambda _host, _port: found, allow_private=False)
+
+    assert tried == ["2606:2800::1", "93.184.215.14", "2606:2800::2", "2606:2800::3"]
+
+
+def test_host_without_an_address_that_answers_is_told() -> None:
+    """The last fault is the one to be named."""
+    client = SiteClient(
+        allow_private=True, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.3"], sleep=lambda _: None
+    )
+    with BookSite() as site, client.opened(60), pytest.raises(SiteUnavailable, match="ConnectError"):
+        client.get(f"http://book.test:{site.port}/", max_bytes=10_000)
 
 
 def test_certificate_is_checked_by_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,14 +207,13 @@ class _Download:
     def _read_robots(self) -> None:
         url = urljoin(self.scope.root, "/robots.txt")
         try:
-            reply = self.client.get(url, max_bytes=MAX_ROBOTS_BYTES)
+            body = self._file(url, MAX_ROBOTS_BYTES)
         except SiteUnavailable as fault:
             # What a site allows is not known, so nothing is allowed.
             raise BookError(f"{url} cannot be read: {fault}. Try again later.") from fault
-        if reply.status in (401, 403):
-            self.robots = Protego.parse("User-agent: *\nDisallow: /")
-        elif reply.status == 200 and reply.body is not None:
-            self.robots = Protego.parse(reply.body.decode("utf-8", errors="replace"))
+        # Storage services answer 403 where there is no file; RFC 9309 takes all 4xx for that.
+        if body is not None:
+            self.robots = Protego.parse(body.decode("utf-8", errors="replace"))
         asked = self.robots.crawl_delay(USER_AGENT)
         if asked is not None:
             self.client.pause_s = min(max(self.client.pause_s, float(asked)), MAX_PAUSE_S)
@@ -234,23 +233,23 @@ class _Download:
         return [url for url in found if url is not None]
 
     def _sitemap(self, url: str) -> bytes | None:
-        if not is_same_site(url, self.scope.root):
+        try:
+            return self._file(url, MAX_SITEMAP_BYTES)
+        except SiteUnavailable as fault:
+            self.lacks_sitemap = True
+            told = f"The sitemap could not be read: {fault}; pages are found by links and of the last time."
+            self.skipped.append(SkippedFile(urlsplit(url).path.lstrip("/"), told))
             return None
+
+    def _file(self, url: str, max_bytes: int) -> bytes | None:
+        """Return a file of the site, also behind redirects; None if there is none. Raises SiteUnavailable."""
         for _ in range(MAX_REDIRECTS):
-            try:
-                reply = self.client.get(url, max_bytes=MAX_SITEMAP_BYTES)
-            except SiteUnavailable as fault:
-                self.lacks_sitemap = True
-                told = (
-                    f"The sitemap could not be read: {fault}; pages are found by links and of the last time."
-                )
-                self.skipped.append(SkippedFile(urlsplit(url).path.lstrip("/"), told))
+            if not is_same_site(url, self.scope.root):
                 return None
+            reply = self.client.get(url, max_bytes=max_bytes)
             if not reply.location:
                 return reply.body if reply.status == 200 else None
             url = urljoin(url, reply.location)
-            if not is_same_site(url, self.scope.root):
-                return None
         return None
 
     def _take(self, url: str) -> None:

@@ -21,7 +21,7 @@ def front_page(client: SiteClient, scope: SiteScope) -> SiteScope:
     for _ in range(MAX_REDIRECTS):
         reply = _front_reply(client, url)
         if not reply.location:
-            is_missing = url == scope.root and reply.status in (404, 410) and urlsplit(url).path != "/"
+            is_missing = url == scope.root and reply.status in (403, 404, 410) and urlsplit(url).path != "/"
             is_served = is_missing and _front_reply(client, scope.with_front().front).status == 200
             return scope.with_front() if is_served else scope
         target = urljoin(url, reply.location)

@@ -228,18 +228,40 @@ def test_what_robots_forbids_is_not_asked_for(site: BookSite, download: Download
     "answer",
     [
         Answer(b"User-agent: *\nDisallow: /\n", content_type=ROBOTS),
-        Answer(status=403, has_etag=False),
+        redirect("/static/robots.txt"),
         Answer(status=503, has_etag=False),
     ],
 )
 def test_site_that_forbids_reading_is_not_read(site: BookSite, download: Download, answer: Answer) -> None:
-    """A robots.txt that cannot be read allows nothing (RFC 9309)."""
+    """A server that fails on its robots.txt allows nothing (RFC 9309)."""
     site.answers["/robots.txt"] = answer
+    site.answers["/static/robots.txt"] = Answer(b"User-agent: *\nDisallow: /\n", content_type=ROBOTS)
 
     with pytest.raises(BookError, match=r"robots\.txt"):
         download()
 
     assert "/book/oars" not in site.asked()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_site_without_a_robots_file_is_read(site: BookSite, download: Download, status: int) -> None:
+    """Storage services answer 403 for each file that is not there."""
+    site.answers["/robots.txt"] = Answer(status=status, has_etag=False)
+
+    _, book = download()
+
+    assert len(book.pages) == 3
+
+
+def test_site_that_refuses_everything_is_told(site: BookSite, download: Download) -> None:
+    """Its robots.txt says nothing then, and the operator should not look for the rule there."""
+    refused = Answer(status=403, has_etag=False)
+    site.answers = dict.fromkeys(
+        ("/robots.txt", "/book/", "/book", "/book/sitemap.xml", "/sitemap.xml"), refused
+    )
+
+    with pytest.raises(BookError, match=r"No page could be read at .* The site answers 403\."):
+        download()
 
 
 def test_one_connection_a_pause_and_a_name(site: BookSite, download: Download) -> None:

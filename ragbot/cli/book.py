@@ -26,9 +26,9 @@ from ragbot.ingestion.link_check import (
     built_site_reader,
     check_links,
     live_site_reader,
-    new_client,
 )
 from ragbot.ingestion.pipeline import IngestReport
+from ragbot.ingestion.site_download.site_client import SiteClient
 from ragbot.services import current_services
 
 MAX_NAME_LENGTH = 100
@@ -202,7 +202,10 @@ def check(
     if built_site is not None:
         _print_links(_checked(found.read, opened.site_url, built_site_reader(built_site)))
     elif links:
-        with new_client() as client:
+        # The site of a folder may be one that is not public yet.
+        allow_private = site.allow_private or not is_site(source)
+        client = SiteClient(pause_s=opened.pause_s, allow_private=allow_private)
+        with client.opened(float("inf")):
             _print_links(_checked(found.read, opened.site_url, live_site_reader(opened.site_url, client)))
 
 
@@ -314,5 +317,7 @@ def _print_links(report: LinkReport) -> None:
     click.echo(f"  sections alive: {report.sections_alive} of {report.sections}")
     for link in report.dead[:DEAD_LINKS_SHOWN]:
         click.echo(f"    dead: {link}")
+    for url in report.unknown[:DEAD_LINKS_SHOWN]:
+        click.echo(f"    the site did not give it, ask again later: {url}")
     if report.dead:
         raise click.ClickException(f"{len(report.dead)} links are dead.")

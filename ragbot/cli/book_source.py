@@ -32,11 +32,15 @@ class SiteOptions:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSource:
-    """Hold the path that is to be read, and how; `note` tells what was downloaded."""
+    """Hold the path that is to be read, and how; `note` tells what was downloaded.
+
+    `pause_s` are the seconds between two requests that the operator and the site's robots.txt ask for.
+    """
 
     path: Path
     site_url: str
     options: ReadOptions
+    pause_s: float
     note: str = ""
 
 
@@ -79,14 +83,15 @@ def opened_source(
     Raises BookError if the site cannot be read.
     """
     if not is_site(source):
-        yield OpenedSource(Path(source), site_url, options)
+        yield OpenedSource(Path(source), site_url, options, site.pause_s)
         return
     if options.built or options.version:
         raise click.UsageError("--built and --version are for the folder of a project, not for a live site.")
+    client = SiteClient(pause_s=site.pause_s, allow_private=site.allow_private)
     with downloaded_site(
         source,
         settings.sites_dir,
-        client=SiteClient(pause_s=site.pause_s, allow_private=site.allow_private),
+        client=client,
         limits=DownloadLimits(
             max_page_bytes=round(settings.max_file_mb * 1_000_000),
             max_bytes=round(settings.max_book_mb * 1_000_000),
@@ -99,5 +104,6 @@ def opened_source(
             copy.folder,
             site_url or copy.root,
             replace(options, downloaded=copy.downloaded),
+            client.pause_s,
             f"{copy.pages} pages of {copy.root}, {copy.unchanged} of them unchanged since the last time",
         )

@@ -9,8 +9,10 @@ import pytest
 from click.testing import Result
 from flask_openapi import OpenAPI
 
+from ragbot.books.read_options import ReadOptions
+from ragbot.cli.book_source import SiteOptions, opened_source
 from tests.conftest import AppMaker, services_of
-from tests.fakes.book_site import BookSite, page
+from tests.fakes.book_site import Answer, BookSite, page
 
 ADMIN_KEY = "a-key-of-thirty-two-characters-00"
 
@@ -62,6 +64,22 @@ def test_live_site_is_checked_with_its_links(app: OpenAPI, site: BookSite) -> No
     assert "pages alive: 2 of 2" in result.stdout
     assert "sections alive: 4 of 4" in result.stdout
     assert services_of(app).editions.published() is None
+
+
+def test_links_are_asked_for_with_the_pause_that_the_site_wants(app: OpenAPI, site: BookSite) -> None:
+    """A site that asks for ten seconds got five requests a second right after the download."""
+    rules = Answer(b"User-agent: *\nCrawl-delay: 0.01\n", content_type="text/plain")
+    site.answers["/robots.txt"] = rules
+
+    with opened_source(
+        f"{site.url}/book/",
+        ReadOptions(),
+        site_url="",
+        site=SiteOptions(pause_s=0.0, allow_private=True),
+        settings=services_of(app).settings,
+        progress=lambda *_: None,
+    ) as opened:
+        assert opened.pause_s == 0.01
 
 
 @pytest.mark.parametrize("command", ["ingest", "check"])

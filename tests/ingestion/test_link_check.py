@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
-from ragbot.ingestion.link_check import (
-    LinkReport,
-    built_site_reader,
-    check_links,
-    live_site_reader,
-    new_client,
-)
+from ragbot.core.errors import BookError
+from ragbot.ingestion.link_check import LinkReport, built_site_reader, check_links, live_site_reader
+from ragbot.ingestion.site_download.site_client import SiteClient
+from tests.fakes.book_site import Answer, BookSite, redirect
 
 PAGES = {
     "/book/oars.html": "<h1>Oars</h1><h2 id='grip'>Grip</h2><a name='blade'></a>",
@@ -25,38 +20,14 @@ PAGES = {
 }
 
 
-class _Site(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        if self.path == "/book/sails":
-            self.send_response(301)
-            self.send_header("Location", "/book/sails/")
-            self.end_headers()
-            return
-        if self.path == "/book/away.html":
-            self.send_response(302)
-            self.send_header("Location", "http://elsewhere.invalid/book/oars.html")
-            self.end_headers()
-            return
-        page = PAGES.get(self.path)
-        self.send_response(404 if page is None else 200)
-        self.end_headers()
-        self.wfile.write((page or "").encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def site() -> Iterator[tuple[str, list[str]]]:
-    """A site on the loopback interface, and the paths that it was asked for."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
-    server.asked = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/book", server.asked  # type: ignore[attr-defined]
-    server.shutdown()
-    server.server_close()
+def site() -> Iterator[BookSite]:
+    """A site on the loopback interface."""
+    with BookSite() as server:
+        server.answers = {path: Answer(html.encode()) for path, html in PAGES.items()}
+        server.answers["/book/sails"] = redirect("/book/sails/")
+        server.answers["/book/away.html"] = redirect("http://elsewhere.invalid/book/oars.html")
+        yield server
 
 
 @pytest.fixture
@@ -73,17 +44,56 @@ def book(tmp_path: Path) -> Book:
     return load_book(built)
 
 
-def test_live_site_is_asked_once_for_each_page_with_a_pause(site: tuple[str, list[str]], book: Book) -> None:
-    """Another's server must not be burdened, and a redirect to another host is no page of the book."""
-    address, asked = site
-    pauses: list[float] = []
-    with new_client() as client:
-        reader = live_site_reader(address, client, pause=pauses.append)
-        report = check_links(book, address, reader, lambda *_: None)
+def checked(site: BookSite, book: Book, pauses: list[float]) -> LinkReport:
+    """Ask the site for the pages of the book, with pauses that are recorded."""
+    client = SiteClient(pause_s=5.0, allow_private=True, sleep=pauses.append)
+    with client.opened(60):
+        reader = live_site_reader(f"{site.url}/book", client)
+        return check_links(book, f"{site.url}/book", reader, lambda *_: None)
 
-    assert report == LinkReport(3, 2, 6, 4, (f"{address}/away.html", f"{address}/oars.html#gone"))
-    assert sorted(asked) == ["/book/away.html", "/book/oars.html", "/book/sails/"]
-    assert pauses == [0.2] * 3
+
+def test_live_site_is_asked_once_for_each_page_with_a_pause(site: BookSite, book: Book) -> None:
+    """Another's server must not be burdened, and a redirect to another host is no page of the book."""
+    pauses: list[float] = []
+
+    report = checked(site, book, pauses)
+
+    dead = (f"{site.url}/book/away.html", f"{site.url}/book/oars.html#gone")
+    assert report == LinkReport(3, 2, 6, 4, dead)
+    assert sorted(site.asked()) == ["/book/away.html", "/book/oars.html", "/book/sails/"]
+    assert pauses == [5.0] * 3
+
+
+def test_page_that_a_busy_site_gives_later_is_alive(site: BookSite, book: Book) -> None:
+    """Right after a download many sites ask for a pause; builds failed on that."""
+    busy = Answer(status=429, headers={"Retry-After": "30"}, has_etag=False)
+    site.answers["/book/oars.html"] = [busy, Answer(PAGES["/book/oars.html"].encode())]
+    pauses: list[float] = []
+
+    report = checked(site, book, pauses)
+
+    assert (report.pages_alive, report.sections_alive, report.unknown) == (2, 4, ())
+    assert 30 in pauses
+
+
+def test_page_that_the_site_fails_to_give_is_not_dead(site: BookSite, book: Book) -> None:
+    """It says nothing about the link."""
+    site.answers["/book/oars.html"] = Answer(status=503, has_etag=False)
+
+    report = checked(site, book, [])
+
+    unknown = (f"{site.url}/book/oars.html",)
+    assert report == LinkReport(3, 1, 6, 1, (f"{site.url}/book/away.html",), unknown)
+
+
+def test_check_of_a_site_that_is_down_ends(site: BookSite, tmp_path: Path) -> None:
+    """Each page would be tried four times, and all would count as alive or as dead."""
+    for number in range(30):
+        (tmp_path / f"{number}.html").write_text("<main><h1>Oars</h1><p>x</p></main>")
+        site.answers[f"/book/{number}.html"] = Answer(status=502, has_etag=False)
+
+    with pytest.raises(BookError, match="stopped answering: it answers 502"):
+        checked(site, load_book(tmp_path), [])
 
 
 def test_built_folder_is_looked_through_as_a_server_would(book: Book, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.html_tree import parse_html
@@ -14,6 +14,7 @@ from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.page_links import page_url, section_url
 from ragbot.core.ports import Progress
 from ragbot.ingestion.site_download.page_html import decode_page
+from ragbot.ingestion.site_download.scope import joined
 from ragbot.ingestion.site_download.site_client import SiteClient, SiteUnavailable
 
 MAX_PAGE_BYTES = 20_000_000
@@ -106,7 +107,7 @@ def live_site_reader(site_url: str, client: SiteClient) -> ReadPage:
                 if reply.status == 200 and reply.body is None:
                     raise SiteUnavailable("the page is too large")
                 return decode_page(reply.body, reply.charset) if reply.body and reply.status == 200 else None
-            url = urljoin(url, reply.location)
+            url = joined(url, reply.location)
             if urlsplit(url).netloc != urlsplit(site_url).netloc:
                 return None
         return None

@@ -22,7 +22,7 @@ from ragbot.core.ports import Progress
 from ragbot.ingestion.site_download.front_page import MAX_REDIRECTS, front_page
 from ragbot.ingestion.site_download.page_html import decode_page, links_of, redirects_of_page
 from ragbot.ingestion.site_download.saved_pages import SavedPage, SavedPages, digest_of, locked
-from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site
+from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site, joined
 from ragbot.ingestion.site_download.site_client import (
     USER_AGENT,
     Reply,
@@ -249,7 +249,7 @@ class _Download:
             reply = self.client.get(url, max_bytes=max_bytes)
             if not reply.location:
                 return reply.body if reply.status == 200 else None
-            url = urljoin(url, reply.location)
+            url = joined(url, reply.location)
         return None
 
     def _take(self, url: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.scope import SiteScope, is_same_site
+from ragbot.ingestion.site_download.scope import SiteScope, is_same_site, joined
 from ragbot.ingestion.site_download.site_client import Reply, SiteClient, SiteUnavailable
 from ragbot.ingestion.site_download.sitemaps import MAX_SITEMAP_BYTES
 
@@ -24,9 +24,9 @@ def front_page(client: SiteClient, scope: SiteScope) -> SiteScope:
             is_missing = url == scope.root and reply.status in (403, 404, 410) and urlsplit(url).path != "/"
             is_served = is_missing and _front_reply(client, scope.with_front().front).status == 200
             return scope.with_front() if is_served else scope
-        target = urljoin(url, reply.location)
+        target = joined(url, reply.location)
         if not is_same_site(url, target):
-            raise BookError(_moved(url, target))
+            raise BookError(_moved(url, target or reply.location))
         parts = urlsplit(target)
         # The host and the scheme are those that the site prefers.
         moved = SiteScope.at(f"{parts.scheme}://{parts.netloc}{urlsplit(scope.root).path}")

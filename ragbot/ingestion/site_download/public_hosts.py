@@ -6,6 +6,8 @@ import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+import httpx2
+
 from ragbot.core.errors import BookError
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -21,6 +23,16 @@ def addresses_of(host: str, port: int) -> list[str]:
     """Return the addresses of a host, in the order in which they are to be tried. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def ascii_host(host: str) -> str:
+    """Return a host's name as servers spell it (`xn--...`). Raises ValueError if it is none."""
+    if host.isascii():
+        return host
+    try:
+        return httpx2.URL(scheme="https", host=host).raw_host.decode("ascii")
+    except httpx2.InvalidURL as fault:
+        raise ValueError(f"{host} is no name of a host") from fault
 
 
 def checked_addresses(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> list[str]:

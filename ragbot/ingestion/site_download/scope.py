@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ragbot.books.files import MAX_FOLDER_DEPTH
 from ragbot.books.formats.html import HTML_SUFFIXES
 from ragbot.core.errors import BookError
+from ragbot.ingestion.site_download.public_hosts import ascii_host
 
 # File systems take names of 255 bytes; a suffix is added.
 MAX_NAME_BYTES = 200
@@ -41,7 +42,7 @@ class SiteScope:
         """Return the scope of the site that an address names. Raises BookError if it is no address."""
         try:
             parts = urlsplit(url.strip())
-            host, port = (parts.hostname or "").rstrip("."), parts.port
+            host, port = ascii_host((parts.hostname or "").rstrip(".")), parts.port
         except ValueError:
             parts, host, port = urlsplit(""), "", None
         if parts.scheme not in _PORTS or not host:
@@ -79,7 +80,7 @@ class SiteScope:
         """
         try:
             parts = urlsplit(urljoin(base or self.root, link.strip()))
-            host, port = parts.hostname, parts.port
+            host, port = ascii_host(parts.hostname or ""), parts.port
         except ValueError:
             return None
         root = urlsplit(self.root)
@@ -106,10 +107,18 @@ class SiteScope:
         return name if name.lower().endswith(_SUFFIXES) else f"{name}.html"
 
 
+def joined(base: str, link: str) -> str:
+    """Return the address that a link leads to; an empty text if the link is broken."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return ""
+
+
 def is_same_site(url: str, other: str) -> bool:
     """Return whether two addresses are on one host but for `www.` and for the scheme."""
     try:
-        hosts = [(urlsplit(one).hostname or "").removeprefix("www.") for one in (url, other)]
+        hosts = [ascii_host(urlsplit(one).hostname or "").removeprefix("www.") for one in (url, other)]
         ports = {_port("https", urlsplit(one).port) for one in (url, other)}
     except ValueError:
         return False

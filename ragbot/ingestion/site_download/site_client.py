@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx2
 
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.public_hosts import Resolve, addresses_of, checked_addresses
+from ragbot.ingestion.site_download.public_hosts import Resolve, addresses_of, ascii_host, checked_addresses
 from ragbot.version import __version__
 
 USER_AGENT = f"ragbot/{__version__}"
@@ -95,7 +95,7 @@ class SiteClient:
             wait = float(2**attempt)
             try:
                 reply, retry_after = self._get_once(url, headers, max_bytes)
-            except httpx2.HTTPError as fault:
+            except (httpx2.HTTPError, httpx2.InvalidURL) as fault:
                 problem = f"it does not answer ({type(fault).__name__})"
             else:
                 # (Cloudflare answers 520 to 526 for a server behind it.)
@@ -140,8 +140,14 @@ class SiteClient:
 
     def _response(self, url: str, headers: dict[str, str]) -> httpx2.Response:
         """Send a request to the first of the host's addresses that can be connected to, and remember it."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            parts = urlsplit(url)
+            host, port = ascii_host(parts.hostname or ""), parts.port
+        except ValueError as fault:
+            raise BookError(f"{url} is no address of a site: {fault}.") from fault
+        spelt = f"[{host}]" if ":" in host else host
+        parts = parts._replace(netloc=spelt if port is None else f"{spelt}:{port}")
+        port = port or (443 if parts.scheme == "https" else 80)
         if (host, port) not in self._addresses:
             self._addresses[host, port] = checked_addresses(
                 host, port, resolve=self.resolve, allow_private=self.allow_private

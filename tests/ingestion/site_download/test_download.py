@@ -15,6 +15,7 @@ from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import Book, LeftOut
 from ragbot.core.errors import BookError
 from ragbot.ingestion.site_download.download import NOT_HTML, DownloadLimits, SiteCopy, downloaded_site
+from ragbot.ingestion.site_download.scope import SiteScope
 from ragbot.ingestion.site_download.site_client import SiteClient
 from tests.fakes.book_site import Answer, BookSite, page, redirect, sitemap, sitemap_index
 
@@ -66,6 +67,17 @@ def download(site: BookSite, tmp_path: Path) -> Download:
 
 def addresses(book: Book) -> list[str]:
     return [found.address for found in book.pages]
+
+
+def test_site_may_be_named_in_its_own_letters() -> None:
+    """Its pages name it in either spelling."""
+    scope = SiteScope.at("https://bücher.test/book")
+
+    assert scope.root == "https://xn--bcher-kva.test/book/"
+    assert scope.page("https://bücher.test/book/oars") == "https://xn--bcher-kva.test/book/oars"
+    assert scope.page("https://ü_x.test/book/oars") is None
+    with pytest.raises(BookError, match="is no address of a site"):
+        SiteScope.at("https://ü_x.test/")
 
 
 def test_pages_are_found_by_links_below_the_folder_alone(site: BookSite, download: Download) -> None:
@@ -504,6 +516,19 @@ def test_front_page_that_leads_to_another_site_is_refused(site: BookSite, downlo
     site.answers["/book/"] = redirect("https://elsewhere.test/")
 
     with pytest.raises(BookError, match=r"redirects to https://elsewhere\.test/"):
+        download()
+
+
+@pytest.mark.parametrize("broken", ["http://[bad", "http://a.test:99999999/"])
+def test_broken_redirects_are_told(site: BookSite, download: Download, broken: str) -> None:
+    """They ended in a traceback."""
+    site.answers["/book/oars"] = site.answers["/book/sitemap.xml"] = redirect(broken)
+
+    _, book = download()
+
+    assert addresses(book) == ["", "sails/"]
+    site.answers["/book/"] = redirect(broken)
+    with pytest.raises(BookError, match="redirects to http://"):
         download()
 
 

@@ -61,6 +61,21 @@ def test_name_is_resolved_once_and_the_checked_address_connected_to() -> None:
         assert {call.headers["host"] for call in site.calls()} == {f"book.test:{site.port}"}
 
 
+def test_host_in_its_own_letters_is_asked_by_its_spelling_on_the_network() -> None:
+    """Servers know it by that name alone."""
+    with BookSite() as site:
+        site.answers["/"] = page("Boats")
+        client = SiteClient(
+            allow_private=True, resolve=lambda _host, _port: ["127.0.0.1"], sleep=lambda _: None
+        )
+        with client.opened(60):
+            assert client.get(f"http://bücher.test:{site.port}/", max_bytes=10_000).status == 200
+            with pytest.raises(BookError, match="is no name of a host"):
+                client.get("http://ü_x.test/", max_bytes=10_000)
+
+        assert site.calls()[0].headers["host"] == f"xn--bcher-kva.test:{site.port}"
+
+
 def test_next_address_of_a_host_is_tried() -> None:
     """A site on this machine listens at 127.0.0.1 alone, and the first address of localhost is often ::1."""
     with BookSite() as site:

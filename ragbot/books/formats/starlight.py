@@ -14,10 +14,10 @@ from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.script_config import braced, keyed_texts, literal, read_script
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
+from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
-    unwrap_components,
     unwrap_containers,
     without_comments,
     without_modules,

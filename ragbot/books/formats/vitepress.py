@@ -15,11 +15,11 @@ from ragbot.books.formats.script_config import is_true, keyed_texts, literal, re
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_highlight_comments
+from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
-    unwrap_components,
     unwrap_containers,
     without_comments,
     without_scripts,

@@ -69,13 +69,6 @@ _MODULE = re.compile(
     r"|export[ \t]+(?:default\b|const\b|let\b|function\b|[{*]))[^\n]*(?:\n(?![ \t]*\n)[^\n]*)*",
     re.MULTILINE,
 )
-_COMPONENT = re.compile(
-    r"<(?:/[ \t]*)?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
-)
-_SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
-
-_IN_HEADING = re.compile(r"^#{1,6}[ \t][^\n]*\Z", re.MULTILINE)
-MAX_HEADING = 1_000
 
 _STOPS = ":.!?…。：！？"
 # A container whose own name says nothing to a reader.
@@ -327,25 +320,6 @@ def _scripts_removed(text: str) -> str:
 def without_modules(text: str) -> str:
     """Remove imports and exports of MDX outside of fenced code."""
     return "".join(piece if is_code else _MODULE.sub("", piece) for is_code, piece in _segments(text))
-
-
-def unwrap_components(text: str) -> str:
-    """Turn components into the words in their attributes; what stands between their tags stays."""
-    if "<" not in text:
-        return text
-    return rewrite_prose(
-        text,
-        lambda prose: rewrite_around_code(prose, lambda words: _COMPONENT.sub(_attribute_words, words)),
-    )
-
-
-def _attribute_words(tag: re.Match[str]) -> str:
-    before = tag.string[max(tag.start() - MAX_HEADING, 0) : tag.start()]
-    if _IN_HEADING.search(before):
-        # A badge; the author's id stands behind it.
-        return ""
-    words = [found["words"].strip() for found in _SPOKEN.finditer(tag[0])]
-    return f"\n{bold(words[0])}\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
 
 
 def without_attributes(line: str) -> str:

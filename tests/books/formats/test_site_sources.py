@@ -11,11 +11,11 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.formats.vitepress import vue_slug
 from ragbot.books.loader import load_book
+from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
     shown_source,
-    unwrap_components,
     unwrap_containers,
     unwrap_indented,
     without_attributes,

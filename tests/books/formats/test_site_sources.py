@@ -185,7 +185,61 @@ def test_hugo_shows_the_summary_of_what_unfolds_and_no_other_argument(
     page = f"---\ntitle: A\n---\n{shortcode}\nOars.\n{{{{< /details >}}}}\n"
     book = laid(tmp_path, {"hugo.toml": 'baseURL = "https://x.test/"\n', "content/a.md": page})
 
-    assert book.pages[0].source.strip() == f"{shown}\nOars.".strip()
+    assert book.pages[0].source.strip() == f"{shown}\n\nOars.".strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('If a {{< tip text="node" term_id="nodes" >}} fails', "If a node fails"),
+        ('If the {{< tip term_id="kubelet" >}} fails', "If the kubelet fails"),
+        ('Press {{< kbd "Ctrl" >}} and {{< kbd "A" >}}.', "Press Ctrl and A."),
+        ('- {{< badge text="beta" >}} Oars', "- beta Oars"),
+        ('| {{< badge content="beta" >}} | Oars |', "| beta | Oars |"),
+        ('A {{< icon "star" >}} and a {{< img "a.png" >}} and a {{< x "a.png" >}}.', "A  and a  and a ."),
+        ('The {{< tip "A spar." >}}boom{{< /tip >}} swings.', "The boom swings."),
+        ('[Oars]({{< relref "oars.md" >}}) and {{< ref "oars.md" >}}.', "[Oars]() and ."),
+        ('## Oars {{< badge text="beta" >}}', "## Oars"),
+    ],
+)
+def test_hugo_shows_words_that_a_sentence_is_given(tmp_path: Path, line: str, shown: str) -> None:
+    """Sentences lacked their subjects."""
+    book = laid(tmp_path, {"hugo.toml": "", "content/a.md": f"# A\n\n{line}\n"})
+
+    assert book.pages[0].source.removeprefix("# A\n\n").rstrip() == shown
+
+
+def test_hugo_sets_titles_of_blocks_apart(tmp_path: Path) -> None:
+    """A title and a sentence were one sentence, which no page has; two tabs were one text."""
+    page = (
+        '# A\n\n{{% alert title="Warning" %}}\nDry it.\n{{% /alert %}}\n\n{{< tabpane text=true >}}\n'
+        '{{% tab header="macOS" %}}\nBrew.\n{{% /tab %}}\n{{% tab header="Linux" %}}\nApt.\n{{% /tab %}}\n'
+        '{{< /tabpane >}}\n\n1. Step\n\n   {{< alert title="Note" >}}\n   Row.\n   {{< /alert >}}\n'
+    )
+    book = laid(tmp_path, {"hugo.toml": "", "content/a.md": page})
+
+    blocks = [block for block in book.pages[0].source.split("\n\n") if block.strip()]
+    assert [block.strip() for block in blocks] == [
+        *("# A", "**Warning**", "Dry it.", "**macOS**", "Brew.", "**Linux**", "Apt."),
+        *("1. Step", "**Note:**\n   Row."),
+    ]
+
+
+def test_hugo_shows_tabs_of_code_as_code(tmp_path: Path) -> None:
+    """A comment was a heading with a dead link, and the command was prose."""
+    page = (
+        '# A\n\n{{< tabpane >}}\n{{< tab header="Bash" lang="bash" >}}\n# Install it\nrow install\n'
+        '{{< /tab >}}\n{{< tab header="Plain" >}}\nrow\n{{< /tab >}}\n{{< /tabpane >}}\n\n'
+        '{{< tab "Words" >}}\nRow.\n{{< /tab >}}\n'
+    )
+    book = laid(tmp_path, {"hugo.toml": "", "content/a.md": page})
+
+    assert [section.heading_path[-1] for section in book.pages[0].sections] == ["A"]
+    blocks = [block.strip() for block in book.pages[0].source.split("\n\n") if block.strip()]
+    assert blocks[1:] == [
+        *("**Bash**", "```bash\n# Install it\nrow install\n```"),
+        *("**Plain**", "```\nrow\n```", "**Words**", "Row."),
+    ]
 
 
 def test_hugo_fills_in_parameters_of_the_page_its_sections_and_the_site(tmp_path: Path) -> None:

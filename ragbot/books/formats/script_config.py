@@ -8,8 +8,13 @@ from itertools import islice
 
 from ragbot.books.files import BookFolder
 
-# (An unclosed comment takes the rest: searching its end from each character on would take hours.)
-_COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
+# (An unclosed comment or text takes the rest: searching its end from each character on would take hours.)
+# Texts come first: a glob such as `**/*.md` begins no comment.
+_COMMENT = re.compile(
+    r"(?P<text>\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?)"
+    r"|/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*",
+    re.DOTALL,
+)
 _QUOTED = re.compile(r"(?P<quote>['\"`])(?P<text>[^'\"`\n$]{1,500})(?P=quote)")
 _BRACE = re.compile("[{}]")
 _KEY = re.compile(r"(?P<key>\w+)['\"]?\s*:\s*\Z")
@@ -29,7 +34,7 @@ def read_script(folder: BookFolder, paths: Sequence[str]) -> str:
 
 def without_script_comments(script: str) -> str:
     """Remove comments of both kinds."""
-    return _COMMENT.sub("", script)
+    return _COMMENT.sub(lambda found: found["text"] or "", script)
 
 
 def braced(script: str, opening: int) -> str:

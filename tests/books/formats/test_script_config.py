@@ -32,6 +32,20 @@ def test_comments_are_removed_and_addresses_stay() -> None:
     assert without_script_comments("a: 'https://x' // b\n/* c */d") == "a: 'https://x' \nd"
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exclude: ['**/drafts/**'], title: 'A'",
+        'a: "//x/*.md", b: 1',
+        "a: `\n/* ${b} */\n`",
+        r"a: 'don\'t /* '",
+    ],
+)
+def test_globs_and_other_texts_hold_no_comments(script: str) -> None:
+    """All that followed a glob was no part of the configuration."""
+    assert without_script_comments(script) == script
+
+
 def test_label_with_a_bracket_leaves_the_sidebar_as_it_is() -> None:
     """The order of the pages depends on it."""
     sidebars = parse_sidebars(

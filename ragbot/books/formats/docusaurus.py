@@ -180,8 +180,9 @@ def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> 
             return docs
         known = ", ".join((*versions, "current"))
         raise BookError(f"There is no version {name} of {docs.path}; there are: {known}.")
+    default = "" if name == last else "next" if name == "current" else name
+    route = f"{docs.route}/{docs.version_paths.get(name, default)}".strip("/")
     if name == "current":
-        route = docs.route if last == "current" else f"{docs.route}/next".lstrip("/")
         return replace(docs, route=route)
     path = f"{prefix}versioned_docs/version-{name}"
     if not (folder.root / _below(base, path)).is_dir():
@@ -193,7 +194,7 @@ def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> 
         docs,
         path=path,
         version=name,
-        route=docs.route if name == last else f"{docs.route}/{name}".lstrip("/"),
+        route=route,
         sidebars=f"{prefix}versioned_sidebars/version-{name}-sidebars.json",
     )
 

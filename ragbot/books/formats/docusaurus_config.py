@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ragbot.books.formats.script_config import braced, literal, without_script_comments
+from ragbot.books.formats.script_config import braced, literal, own_keys, without_script_comments
 
 # No site has more blocks.
 MAX_BLOCKS = 50
@@ -15,6 +16,11 @@ _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
 _PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*+\)?\s*+,\s*+\{")
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
 _TRAILING_SLASH = re.compile(r"\btrailingSlash['\"]?\s*:\s*(true|false)\b")
+# What the preset's block says of its files.
+_ABOUT_FILES = re.compile(r"\b(?:path|routeBasePath|sidebarPath|versions|lastVersion)\b")
+_VERSIONS = re.compile(r"\bversions['\"]?\s*:\s*\{")
+_VERSION = re.compile(r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<word>[\w$]+))\s*:\s*\{")
+_PATH = re.compile(r"\bpath['\"]?\s*:\s*['\"`]")
 _SIDEBARS = re.compile(r"\bsidebarPath['\"]?\s*:\s*(?:require\.resolve\(\s*)?['\"](?P<path>[^'\"\n]+)['\"]")
 
 
@@ -23,7 +29,7 @@ class DocsFolder:
     """Hold a folder of pages, its route on the site, and the file of its sidebars.
 
     `id` is empty for the docs of the preset, `last_version` where the configuration does not name it.
-    `version` is the one that is read.
+    `version` is the one that is read, and `version_paths` has the routes of those that are given one.
     """
 
     path: str
@@ -32,6 +38,7 @@ class DocsFolder:
     id: str = ""
     last_version: str = ""
     version: str = "current"
+    version_paths: dict[str, str] = field(default_factory=dict)
 
     def translated(self, locale: str) -> str:
         """Return the folder, below that of the site, in which a language has its own pages."""
@@ -74,7 +81,7 @@ def _docs_folders(text: str) -> list[DocsFolder]:
     if not _DOCS_OFF.search(text):
         preset = _blocks(text, _DOCS_BLOCK)
         # A theme's settings have a `docs` block too; the preset's is the one that is about files.
-        about_files = [block for block in preset if re.search(r"\b(path|routeBasePath|sidebarPath)\b", block)]
+        about_files = [block for block in preset if _ABOUT_FILES.search(block)]
         # The preset reads the folder `docs` if nothing is said, unless the plugin's own first instance does.
         has_first = any(not plugin.id for plugin in plugins)
         blocks = about_files[:1] or ([] if has_first else [""])
@@ -82,16 +89,32 @@ def _docs_folders(text: str) -> list[DocsFolder]:
 
 
 def _docs_folder(block: str, *, is_plugin: bool = False) -> DocsFolder:
-    path = literal(block, "path").removeprefix("./").strip("/") or "docs"
-    sidebars = _SIDEBARS.search(block)
-    own_id = literal(block, "id") if is_plugin else ""
+    own = own_keys(block)
+    sidebars = _SIDEBARS.search(own)
+    own_id = literal(own, "id") if is_plugin else ""
     return DocsFolder(
-        path=path,
-        route=literal(block, "routeBasePath", "docs").strip("/"),
+        path=literal(own, "path").removeprefix("./").strip("/") or "docs",
+        route=literal(own, "routeBasePath", "docs").strip("/"),
         sidebars=sidebars["path"].removeprefix("./") if sidebars else "",
         id="" if own_id == "default" else own_id,
-        last_version=literal(block, "lastVersion"),
+        last_version=literal(own, "lastVersion"),
+        version_paths=dict(_version_paths(block)),
     )
+
+
+def _version_paths(block: str) -> Iterator[tuple[str, str]]:
+    """Yield each version that is given a route of its own, with the route."""
+    opening = _VERSIONS.search(block)
+    versions = braced(block, opening.end() - 1) if opening else ""
+    position = 1
+    for _ in range(MAX_BLOCKS):
+        if (version := _VERSION.search(versions, position)) is None:
+            return
+        settings = braced(versions, version.end() - 1)
+        position = version.end() - 1 + len(settings)
+        if _PATH.search(settings):
+            name = version["single"] or version["double"] or version["word"]
+            yield name, literal(own_keys(settings), "path").strip("/")
 
 
 def _blocks(text: str, opening: re.Pattern[str]) -> list[str]:

@@ -47,6 +47,18 @@ def braced(script: str, opening: int) -> str:
     return script[opening:]
 
 
+def own_keys(block: str) -> str:
+    """Return a block in braces without the blocks inside of it: what is said of itself."""
+    pieces: list[str] = []
+    depth = position = 0
+    for brace in islice(_BRACE.finditer(block), MAX_BRACES):
+        if depth <= 1:
+            pieces.append(block[position : brace.start()])
+        depth += 1 if brace[0] == "{" else -1
+        position = brace.end()
+    return "".join(pieces)
+
+
 def literal(script: str, key: str, default: str = "") -> str:
     """Return the first literal text of a key; code is not run, so `default` stands for a computed one."""
     match = re.search(rf"\b{key}['\"]?\s*:\s*(['\"`])(?P<text>(?:(?!\1)[^$\n])*)\1", script)

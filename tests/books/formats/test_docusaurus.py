@@ -259,6 +259,28 @@ def test_version_in_work_is_the_site_where_the_configuration_says_so(versioned):
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "version", "address"),
+    [
+        ("lastVersion: 'current', versions: {current: {label: '3', path: '3.0'}}", "", "docs/3.0/zeta"),
+        ("versions: {current: {path: 'wip'}, '1.0': {label: 'Old', path: '/lts/'}}", "1.0", "docs/lts/zeta"),
+        ("versions: {current: {path: 'wip'}, '1.0': {label: 'Old', path: '/lts/'}}", "", "docs/zeta"),
+        ("versions: {current: {path: 'wip'}, '1.0': {label: 'Old'}}", "current", "docs/wip/zeta"),
+        ('versions: {"2.0": {path: "two"}, "1.0": {path: ""}}', "", "docs/two/zeta"),
+        ('versions: {"2.0": {path: "two"}, "1.0": {path: ""}}', "1.0", "docs/zeta"),
+    ],
+)
+def test_version_has_the_route_that_the_configuration_gives_it(versioned, settings, version, address):
+    """A version's `path` was taken for the folder of the pages, and the project was refused."""
+    (versioned / "docusaurus.config.ts").write_text(
+        f"export default {{presets: [['classic', {{docs: {{{settings}}}}}]]}}"
+    )
+
+    (page,) = load_book(versioned, options=ReadOptions(version=version)).pages
+
+    assert page.address == address
+
+
 def test_unknown_version_is_refused_with_the_known_ones(versioned):
     """An option that is read and ignored would publish the wrong text."""
     with pytest.raises(BookError, match=r"no version 3\.0 .* there are: 2\.0, 1\.0, current"):

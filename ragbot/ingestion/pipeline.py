@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,24 +14,22 @@ import structlog
 
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.read_options import ReadOptions
-from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     DEFAULT_BOOK,
     Book,
     Chunk,
     EditionFacts,
     IndexPoint,
-    SearchRequest,
     SkippedFile,
-    SparseVector,
 )
 from ragbot.core.errors import BookError, RagbotError, SearchUnavailable
 from ragbot.core.memory import give_back_memory
 from ragbot.core.ports import Embedder, PassageStore, Progress
-from ragbot.core.text import folded, text_length
+from ragbot.core.text import text_length
 from ragbot.index.indexer import IndexedChunks, book_language, index_chunks, point_of
 from ragbot.ingestion.book_summary import BookSummary, summarise_book
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
+from ragbot.ingestion.index_samples import IndexSamples
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
 
@@ -40,10 +38,6 @@ log = structlog.get_logger(__name__)
 # Texts in one call to the embedder, and calls at the same time.
 EMBEDDING_BATCH = 64
 EMBEDDING_CALLS = 4
-
-# Chunks whose own words are searched for in the new index before readers may search it.
-SAMPLES = 5
-SAMPLE_HITS = 10
 
 # A book that shrinks to less than this is more often the wrong folder than a new edition.
 LEAST_PART_OF_PUBLISHED = 0.5
@@ -212,16 +206,11 @@ class IngestionPipeline:
 
     def build_index(self, facts: EditionFacts) -> None:
         """Build an edition's index from its rows and check it; embeds nothing. Raises SearchUnavailable."""
-        samples = _Samples(facts.chunks)
+        samples = IndexSamples(facts.chunks)
         self._store.build(facts, samples.taken_from(points_of(self._editions, facts)))
         if (count := self._store.count(facts)) != facts.chunks:
             raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
-        for point in samples.points:
-            found = self._store.search(facts, _own_words(point), Deadline(30))
-            texts = {passage.chunk.search_text for passage in found}
-            # On a page of many similar chunks, others may rank before the one that is searched for.
-            if point.chunk.search_text not in texts and len(found) < SAMPLE_HITS:
-                raise SearchUnavailable("The new index does not find a chunk by its own words.")
+        samples.check(self._store, facts)
 
     def rebuild_index(self, facts: EditionFacts) -> None:
         """Delete an edition's index and build it again from its rows. Raises SearchUnavailable."""
@@ -335,26 +324,6 @@ def points_of(editions: EditionStore, facts: EditionFacts) -> Iterator[IndexPoin
         yield point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
 
 
-class _Samples:
-    """Pick `SAMPLES` points, spread evenly, of the `count` that pass through."""
-
-    def __init__(self, count: int) -> None:
-        self.points: list[IndexPoint] = []
-        self._every = max(1, count // SAMPLES)
-
-    def taken_from(self, points: Iterable[IndexPoint]) -> Iterator[IndexPoint]:
-        """Yield the points, and keep the samples."""
-        self.points.clear()
-        passed = 0
-        for point in points:
-            # A chunk of stop words or punctuation alone cannot be found by any word.
-            if point.sparse.indices:
-                if passed % self._every == 0 and len(self.points) < SAMPLES:
-                    self.points.append(point)
-                passed += 1
-            yield point
-
-
 def _report(
     book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int
 ) -> IngestReport:
@@ -398,15 +367,3 @@ def _draft(
         chunks=chunks,
         sparse=indexed.sparse,
     )
-
-
-def _own_words(point: IndexPoint) -> SearchRequest:
-    """Build a search within the chunk's own page, by its heaviest terms alone: long queries are slow."""
-    scope = folded(point.chunk.path).strip("/")
-    return SearchRequest(_heaviest(point.sparse), point.dense, SAMPLE_HITS, scope)
-
-
-def _heaviest(sparse: SparseVector) -> SparseVector:
-    pairs = sorted(zip(sparse.values, sparse.indices, strict=True), reverse=True)[:20]
-    ordered = sorted((index, value) for value, index in pairs)
-    return SparseVector([index for index, _ in ordered], [value for _, value in ordered])

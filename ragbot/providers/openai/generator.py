@@ -177,7 +177,7 @@ class OpenAIGenerator:
 
     @contextmanager
     def _charged_without_a_word(self, answer: _Answer) -> Iterator[None]:
-        """Note the cost of a call that fails within the block: its prompt was read, and it may have thought."""
+        """Note what is owed for a call that fails here: its prompt was read, and it may have thought."""
         try:
             yield
         except RefusedInStream:

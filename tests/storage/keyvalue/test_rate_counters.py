@@ -25,6 +25,7 @@ from ragbot.storage.keyvalue.rate_counters import (
     MemoryRateCounters,
     RateCounters,
     WindowCount,
+    counts,
 )
 from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisRateCounters
 from tests.databases import store_params
@@ -187,10 +188,14 @@ def test_missing_table_is_a_store_that_cannot_count(
 ) -> None:
     """A forgotten migration must not turn questions away."""
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE quota_counts"))
+        counts.drop(connection)
 
-    with pytest.raises(StoreUnavailable):
-        in_database.count("alice", 60)
+    try:
+        with pytest.raises(StoreUnavailable):
+            in_database.count("alice", 60)
+    finally:
+        with engine.begin() as connection:
+            counts.create(connection)
 
 
 def test_redis_that_is_not_there_is_a_store_that_cannot_count() -> None:

@@ -47,6 +47,14 @@ def _is_below(root: str, url: str) -> bool:
     )
 
 
+def joined(base: str, link: str) -> str:
+    """Return the address that a link on a page leads to; an empty text if the link is empty or broken."""
+    try:
+        return urljoin(base, link) if link else ""
+    except ValueError:
+        return ""
+
+
 def section_url(url: str, anchor: str) -> str:
     """Return the address of a page's section; of the page itself where there is no anchor."""
     return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url

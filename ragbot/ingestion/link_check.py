@@ -11,10 +11,9 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
-from ragbot.core.page_links import page_url, section_url
+from ragbot.core.page_links import joined, page_url, section_url
 from ragbot.core.ports import Progress
 from ragbot.ingestion.site_download.page_html import decode_page
-from ragbot.ingestion.site_download.scope import joined
 from ragbot.ingestion.site_download.site_client import SiteClient, SiteUnavailable
 
 MAX_PAGE_BYTES = 20_000_000

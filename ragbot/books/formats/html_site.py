@@ -23,7 +23,7 @@ from ragbot.books.formats.html_selection import (
     pages_left_out,
 )
 from ragbot.books.formats.html_themes import theme_of
-from ragbot.books.formats.html_tree import parse_html, redirects_of
+from ragbot.books.formats.html_tree import parse_html, redirects_of, with_base
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.not_pages import (
     ASSET,
@@ -126,8 +126,7 @@ def _page_paths(folder: BookFolder) -> list[str]:
 
 
 def _site_page(path: str, source: str, tree: LexborHTMLParser, root: str) -> _SitePage:
-    after = tree.css_first(_NEXT)
-    follows = (after.attributes.get("href") or "") if after else ""
+    follows = next(iter(_links(tree, _NEXT)), "")
     facts, parts = facts_of(path.removeprefix(root), tree), tuple(title_parts(tree))
     page = convert_html_page(path, source, tree)
     return _SitePage(page, follows, replace(facts, title=page.title), parts)
@@ -215,7 +214,7 @@ def _along(paths: list[str], follows: dict[str, str]) -> list[str]:
 
 
 def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
-    return [link.attributes.get("href") or "" for link in tree.css(selector)]
+    return with_base(tree, (link.attributes.get("href") or "" for link in tree.css(selector)))
 
 
 def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:

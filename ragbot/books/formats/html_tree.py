@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.page_links import joined
 
 # Deeper trees are no pages, and the parser takes minutes over them.
 MAX_DEPTH = 1_000
@@ -113,4 +114,12 @@ def new_paragraph(node: LexborNode, *, bold: bool = False) -> LexborNode:
 def redirects_of(tree: LexborHTMLParser) -> list[str]:
     """Return where a page sends its reader without being asked."""
     contents = (node.attributes.get("content") or "" for node in tree.css("meta[http-equiv=refresh i]"))
-    return [found["url"].strip() for content in contents if (found := _REDIRECT.search(content)) is not None]
+    found = (_REDIRECT.search(content) for content in contents)
+    return with_base(tree, (redirect["url"].strip() for redirect in found if redirect is not None))
+
+
+def with_base(tree: LexborHTMLParser, links: Iterable[str]) -> list[str]:
+    """Return links joined to the address that a page names for all of its links, if it names one."""
+    base = tree.css_first("base[href]")
+    named = (base.attributes.get("href") or "").strip() if base is not None else ""
+    return [joined(named, link) for link in links]

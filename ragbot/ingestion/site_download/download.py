@@ -18,11 +18,12 @@ from ragbot.books.formats.html_versions import LEAST_SHARED_ADDRESSES, copies_of
 from ragbot.books.read_options import Downloaded
 from ragbot.core.domain import LeftOut, SkippedFile
 from ragbot.core.errors import BookError
+from ragbot.core.page_links import joined
 from ragbot.core.ports import Progress
 from ragbot.ingestion.site_download.front_page import MAX_REDIRECTS, front_page
 from ragbot.ingestion.site_download.page_html import decode_page, links_of, redirects_of_page
 from ragbot.ingestion.site_download.saved_pages import SavedPage, SavedPages, digest_of, locked
-from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site, joined
+from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site
 from ragbot.ingestion.site_download.site_client import (
     USER_AGENT,
     Reply,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.scope import SiteScope, is_same_site, joined
+from ragbot.core.page_links import joined
+from ragbot.ingestion.site_download.scope import SiteScope, is_same_site
 from ragbot.ingestion.site_download.site_client import Reply, SiteClient, SiteUnavailable
 from ragbot.ingestion.site_download.sitemaps import MAX_SITEMAP_BYTES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from ragbot.books.formats.html_tree import parse_html, redirects_of
+from ragbot.books.formats.html_tree import parse_html, redirects_of, with_base
 from ragbot.core.errors import FileUnreadable
 
 # Browsers look for the declaration in this many bytes.
@@ -43,7 +43,7 @@ def redirects_of_page(html: str) -> list[str]:
 
 
 def links_of(html: str) -> list[str]:
-    """Return what a page links to, as written and in order: next pages, links and redirects of its head."""
+    """Return what a page links to, in order: next pages, links and redirects of its head."""
     try:
         tree = parse_html(html)
     except FileUnreadable:
@@ -54,11 +54,8 @@ def links_of(html: str) -> list[str]:
         if "nofollow" not in (node.attributes.get("rel") or "")
     ]
     # (mdBook's contents lie in a page of their own.)
-    return (
-        links
-        + redirects_of(tree)
-        + [node.attributes.get("src") or "" for node in tree.css("iframe[src$='toc.html']")]
-    )
+    contents = [node.attributes.get("src") or "" for node in tree.css("iframe[src$='toc.html']")]
+    return with_base(tree, links) + redirects_of(tree) + with_base(tree, contents)
 
 
 def _known(name: str) -> str:

@@ -107,14 +107,6 @@ class SiteScope:
         return name if name.lower().endswith(_SUFFIXES) else f"{name}.html"
 
 
-def joined(base: str, link: str) -> str:
-    """Return the address that a link leads to; an empty text if the link is broken."""
-    try:
-        return urljoin(base, link)
-    except ValueError:
-        return ""
-
-
 def is_same_site(url: str, other: str) -> bool:
     """Return whether two addresses are on one host but for `www.` and for the scheme."""
     try:

@@ -102,6 +102,25 @@ def test_address_of_a_page_is_the_one_that_its_site_serves(site: BookSite, downl
     assert sorted(addresses(book)) == ["", "knots.htm", "oars.html", "sails/"]
 
 
+def test_links_count_from_the_address_that_a_page_names(site: BookSite, download: Download) -> None:
+    """A site was read one level deep, and its other pages were told as missing."""
+
+    def with_base(answer: Answer) -> Answer:
+        return Answer(answer.body.replace(b"<title>", b"<base href='/book/'><title>"))
+
+    site.answers = {
+        "/book/": with_base(page("Boats", "guide/sails", "guide/oars")),
+        "/book/guide/oars": with_base(page("Oars", "guide/knots")),
+        "/book/guide/sails": page("Sails"),
+        "/book/guide/knots": page("Knots"),
+    }
+
+    _, book = download()
+
+    assert addresses(book) == ["", "guide/sails", "guide/oars", "guide/knots"]
+    assert book.left_out == ()
+
+
 def test_chapter_with_the_name_of_a_tool_is_read(site: BookSite, download: Download) -> None:
     """A manual tells how to search; the site's own search stands at its root, and is reported."""
     chapters = ("guide/search/", "guide/search/all", "a/print")

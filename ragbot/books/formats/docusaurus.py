@@ -25,6 +25,7 @@ from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.component_keys import with_component_keys
 from ragbot.books.markup.component_labels import with_component_labels
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.mdx_markdown import as_markdown
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
     shown_source,
@@ -302,8 +303,9 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     shown = with_script_prose(with_component_keys(with_component_labels(expanded)))
     for notice in partials.notices:
         folder.skip(path, notice)
-    values = parse_front_matter(shown.text)
-    return _Doc(path, tuple(folders), PurePosixPath(name).stem, values, shown.text, shown.unread_words)
+    text = as_markdown(shown.text)
+    values = parse_front_matter(text)
+    return _Doc(path, tuple(folders), PurePosixPath(name).stem, values, text, shown.unread_words)
 
 
 def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:

@@ -13,6 +13,7 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.jekyll import shown_by_jekyll
+from ragbot.books.markup.mdx_markdown import as_markdown
 from ragbot.books.markup.obsidian import is_of_vault, shown_by_obsidian, with_callout_titles
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_container_titles
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
@@ -106,7 +107,7 @@ def _with_scripts(path: str, source: str) -> tuple[str, int]:
     if not _is_mdx(path):
         return rewrite_lines(shown_by_jekyll(source), without_emoji_as_on_github), 0
     shown = with_script_prose(with_container_titles(source))
-    return shown.text, shown.unread_words
+    return as_markdown(shown.text), shown.unread_words
 
 
 def _page(path: str, source: str, *, site: str) -> Page:

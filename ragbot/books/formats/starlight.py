@@ -16,11 +16,11 @@ from ragbot.books.formats.script_config import braced, keyed_texts, literal, rea
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.mdx_markdown import as_markdown
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
     unwrap_containers,
     without_comments,
-    without_modules,
     without_scripts,
 )
 from ragbot.books.markup.script_prose import with_script_prose
@@ -70,7 +70,7 @@ def _plain(components: UnreadComponents, path: str, body: str) -> str:
     if path.endswith(".mdx"):
         body = with_script_prose(body).text
         components.count(body)
-        body = without_modules(body)
+        body = as_markdown(body)
     body = unwrap_components(without_scripts(without_comments(body)))
     return rewrite_lines(unwrap_containers(body), lambda line: line)
 

@@ -41,7 +41,7 @@ class MaskedText:
 
 _ESM = re.compile(
     r"^(?:import[ \t]+(?:[\w*{$][^\n]*?[ \t}]from[ \t]*)?['\"]"
-    r"|import[ \t]*\{[ \t]*(?=[\r\n]|\Z)"
+    r"|import(?:[ \t]+[\w$]+[ \t]*,?)?[ \t]*\{[^{}'\"\r\n]*(?=[\r\n]|\Z)"
     r"|export[ \t]+(?:default\b|(?:const|let|var|function|class|async)[ \t]|[{*]))",
     re.MULTILINE,
 )

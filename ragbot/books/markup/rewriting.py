@@ -64,11 +64,6 @@ _ICON = re.compile(
 )
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
-_MODULE = re.compile(
-    r"^(?:import[ \t]+(?:[\w*{$][^\n]*[ \t}]from[ \t]*)?['\"]|import[ \t]*\{[ \t]*$"
-    r"|export[ \t]+(?:default\b|const\b|let\b|function\b|[{*]))[^\n]*(?:\n(?![ \t]*\n)[^\n]*)*",
-    re.MULTILINE,
-)
 
 _STOPS = ":.!?…。：！？"
 # A container whose own name says nothing to a reader.
@@ -315,11 +310,6 @@ def _scripts_removed(text: str) -> str:
         position = closing.end() if closing else len(text)
     pieces.append(text[position:])
     return "".join(pieces)
-
-
-def without_modules(text: str) -> str:
-    """Remove imports and exports of MDX outside of fenced code."""
-    return "".join(piece if is_code else _MODULE.sub("", piece) for is_code, piece in _segments(text))
 
 
 def without_attributes(line: str) -> str:

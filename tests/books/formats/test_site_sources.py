@@ -13,18 +13,23 @@ from ragbot.books.formats.vitepress import vue_slug
 from ragbot.books.loader import load_book
 from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.mdx_markdown import as_markdown, without_modules
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
     shown_source,
     unwrap_containers,
     unwrap_indented,
     without_attributes,
-    without_modules,
     without_scripts,
 )
 from ragbot.core.domain import Book, LeftOut
 
 KEY = "# A\n\nPressing <Key k='z' /> will undo.\n"
+INDENTED = (
+    "import A, {\n  B,\n} from 'a';\n\n# A\n\nexport const C = () => {\n\n  return 1;\n};\n\n"
+    "<Tabs>\n  <TabItem label='Oars'>\n\n    Oil them.\n\n  </TabItem>\n</Tabs>\n"
+)
 
 
 def laid(root: Path, files: dict[str, str]) -> Book:
@@ -435,6 +440,24 @@ def test_components_whose_words_are_attributes_are_told(tmp_path: Path, files: d
     assert "(<Key> 1)" in book.notes[0]
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"docusaurus.config.js": "", "docs/a.mdx": INDENTED},
+        {"astro.config.mjs": "starlight({})", "src/content/docs/a.mdx": INDENTED},
+        {"a.mdx": INDENTED},
+    ],
+    ids=["docusaurus", "starlight", "plain"],
+)
+def test_words_of_an_indented_component_are_a_paragraph(tmp_path: Path, files: dict[str, str]) -> None:
+    """They were told as code, and what the page exports was told as words."""
+    (page,) = laid(tmp_path, files).pages
+
+    assert not any(word in page.source for word in ("export", "import"))
+    kinds = {page.source[block.start :][:5]: block.kind for block in prose_blocks(page.source)}
+    assert kinds["Oil t"] == "paragraph"
+
+
 def test_types_within_code_are_no_components() -> None:
     """Interfaces are full of them; the code was torn in two, without its type."""
     text = '- Type: `<T>(oar: T) => void`\n- <Badge text="`<U>` now" /> and `a\n\n<Oar />`b\n'
@@ -562,7 +585,7 @@ def test_text_that_is_made_to_take_long_takes_seconds_at_most(tmp_path: Path, te
     """Whoever uploads a book chooses its text."""
     started = time.process_time()
     shown_source(text)
-    rewritten = unwrap_components(without_modules(without_scripts(unwrap_containers(unwrap_indented(text)))))
+    rewritten = unwrap_components(as_markdown(without_scripts(unwrap_containers(unwrap_indented(text)))))
     rewrite_lines(rewritten, without_attributes)
     expand_includes(BookFolder(tmp_path), text, ("",))
 

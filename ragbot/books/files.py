@@ -138,8 +138,11 @@ class BookFolder:
         self._left_out.clear()
 
     def read_text(self, path: str) -> str:
-        """Read a file as text, without its byte order mark, line ends unchanged. Raises FileUnreadable."""
-        return decode_text(self.read_bytes(path))
+        """Read a file as text, without its byte order mark. Raises FileUnreadable.
+
+        Each line end of Windows is a plain one, as readers expect it.
+        """
+        return decode_text(self.read_bytes(path)).replace("\r\n", "\n")
 
     def read_bytes(self, path: str) -> bytes:
         """Read a file. Raises FileUnreadable if it is no regular file of this folder, or too large."""

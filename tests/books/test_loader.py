@@ -8,6 +8,12 @@ import pytest
 from ragbot.books.loader import PAGE_READERS, load_book
 from ragbot.core.errors import BookError
 
+LINES = (
+    "---\ntitle: A\n---\n\nimport B, {\n  C,\n} from './x';\n\n# A\n\nTerm\n: Definition.\n\n<Tabs>\n"
+    '<TabItem value="a" label="Oars">\n\nRow.\n\n</TabItem>\n</Tabs>\n\n:::tip[Dry]\nDry it.\n:::\n\n'
+    "```sh\nrow\n```\n\n| A | B |\n| --- | --- |\n| 1 | 2 |\n"
+)
+
 
 def test_plain_folder_is_read_in_natural_order_with_its_index_first(tmp_path):
     """Ten comes after nine, and a folder's README opens it."""
@@ -108,7 +114,33 @@ def test_byte_order_mark_is_not_in_the_source(tmp_path):
 
     page = load_book(tmp_path).pages[0]
 
-    assert (page.title, page.source) == ("Hi", "# Hi\r\n\r\ntext\r\n")
+    assert (page.title, page.source) == ("Hi", "# Hi\n\ntext\n")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"docusaurus.config.js": "", "docs/a.md": LINES},
+        {"book.toml": "", "src/SUMMARY.md": "[A](a.md)\n", "src/a.md": LINES},
+        {"SUMMARY.md": "* [A](a.md)\n", "a.md": LINES},
+        {".vitepress/config.js": "", "a.md": LINES},
+        {"astro.config.mjs": "starlight({})", "src/content/docs/a.mdx": LINES},
+        {"hugo.toml": "", "content/a.md": LINES},
+        {"mkdocs.yml": "site_name: B\n", "docs/a.md": LINES},
+        {"a.mdx": LINES},
+        {"a.md": LINES},
+    ],
+    ids=["docusaurus", "mdbook", "honkit", "vitepress", "starlight", "hugo", "mkdocs", "mdx", "plain"],
+)
+def test_book_of_windows_is_read_like_any_other(tmp_path, files):
+    """Labels of tabs were lost, imports were sections, and each line of code ended in a sign."""
+    for name, text in files.items():
+        for system, ends in (("unix", "\n"), ("windows", "\r\n")):
+            path = tmp_path / system / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.replace("\n", ends).encode())
+
+    assert load_book(tmp_path / "windows").pages == load_book(tmp_path / "unix").pages
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "images", "notes.docx"])

@@ -89,7 +89,6 @@ class HugoShortcodes:
                 included = files.text(named["value"]) if depth < MAX_DEPTH else ""
                 if _SHOWS_CODE.search(code):
                     return _listed(included, code.partition(" ")[2]) if included else ""
-                included = included.replace("\r\n", "\n")
                 body = included[parse_front_matter(included).end :].strip("\n")
                 return self._replaced(path, body, files, depth + 1)
             return lines.words(match)

@@ -107,7 +107,7 @@ class PartialExpander:
         if found is None:
             self._notice(f"Its partial {target} is not there.")
             return ""
-        text = shown_source(source)[parse_front_matter(source).end :].replace("\r\n", "\n")
+        text = shown_source(source)[parse_front_matter(source).end :]
         self._size += len(text)
         return _with_ids(_without_imports(self.expand(found, text, depth + 1)).strip())
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_globs import listed_texts, matches_any
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.script_config import is_true, keyed_texts, literal, read_script
-from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.formats.vitepress_rewrites import UNREAD, Rewrites, parse_rewrites
 from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.component_words import unwrap_components
 from ragbot.books.markup.emoji import without_emoji
@@ -29,6 +31,7 @@ from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.books.not_pages import REPOSITORY_FILE
 from ragbot.core.domain import Book
 
+_PAGES = frozenset({".md", ".markdown"})
 _SUFFIXES = ("js", "ts", "mjs", "mts", "cjs", "cts")
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -62,6 +65,10 @@ def _read(folder: BookFolder, settings: str) -> Book:
     suffix = "" if is_true(script, "cleanUrls") else ".html"
     indexes = ("index",) if settings == ".vitepress" else ("index", "readme")
 
+    is_vitepress = settings == ".vitepress"
+    rewrites = parse_rewrites(script) if is_vitepress else Rewrites()
+    excluded = listed_texts(script, "srcExclude") if is_vitepress else []
+
     components = UnreadComponents(shows_spoken=True)
 
     def plain(path: str, body: str) -> str:
@@ -72,7 +79,12 @@ def _read(folder: BookFolder, settings: str) -> Book:
         return rewrite_lines(unwrap_containers(body), lambda line: without_emoji(_CONTENTS.sub("", line)))
 
     def address(inner: str, _values: FrontMatter) -> str:
-        return folder_address(inner, *indexes, suffix=suffix)
+        return folder_address(rewrites.target(inner), *indexes, suffix=suffix)
+
+    def omitted(inner: str, _values: FrontMatter) -> str:
+        if matches_any(inner, excluded):
+            return NOT_BUILT
+        return REPOSITORY_FILE if _is_of_repository(inner) else ""
 
     site = SiteSource(
         title=literal(script, "title"),
@@ -80,11 +92,12 @@ def _read(folder: BookFolder, settings: str) -> Book:
         anchors=AnchorRules(partial(NumberedSlugger, vue_slug)),
         address=address,
         text=plain,
-        navigation=tuple(_navigation(folder, script, content)),
-        omitted=lambda inner, _values: REPOSITORY_FILE if _is_of_repository(inner) else "",
+        navigation=tuple(_navigation(_routes(folder, content, rewrites), script)),
+        omitted=omitted,
         has_copies=True,
     )
-    return replace(read_site_source(folder, site), notes=components.notes())
+    notes = () if rewrites.is_whole else (UNREAD,)
+    return replace(read_site_source(folder, site), notes=(*notes, *components.notes()))
 
 
 def _parts_of_script(folder: BookFolder, config: str) -> str:
@@ -100,10 +113,15 @@ def _is_of_repository(inner: str) -> bool:
     return "/" not in inner and inner.split(".")[0].isupper() and inner != "README.md"
 
 
-def _navigation(folder: BookFolder, script: str, content: str) -> Iterator[Listed]:
+def _routes(folder: BookFolder, content: str, rewrites: Rewrites) -> dict[str, str]:
+    """Map the path that each page is built at, below the site's root, to its file."""
+    base = f"{content}/" if content else ""
+    return {rewrites.target(path.removeprefix(base)): path for path in folder.files(_PAGES, content)}
+
+
+def _navigation(routes: Mapping[str, str], script: str) -> Iterator[Listed]:
     """Yield the pages that the sidebar links; a link below a group's own base is found by its end."""
-    for index in ("index.md", "README.md"):
-        yield Listed(f"{content}/{index}".lstrip("/"))
+    yield from (Listed(routes[index]) for index in ("index.md", "README.md") if index in routes)
     title = base = ""
     for key, text in keyed_texts(script, "sidebar"):
         if key == "text":
@@ -113,16 +131,14 @@ def _navigation(folder: BookFolder, script: str, content: str) -> Iterator[Liste
         elif key in ("", "link", "children") and "://" not in text:
             own = title if key == "link" else ""
             for start in (text, f"{base}/{text}"):
-                if (path := _page(folder, content, start)) is not None:
+                if (path := _page(routes, start)) is not None:
                     yield Listed(path, own)
             title = ""
 
 
-def _page(folder: BookFolder, content: str, link: str) -> str | None:
+def _page(routes: Mapping[str, str], link: str) -> str | None:
     """Return the file of a link of the sidebar, or None."""
     name = normpath(f"/{link.partition('#')[0]}").lstrip("/").removesuffix(".html").removesuffix(".md")
-    stem = f"{content}/{name}".strip("/") if name != "." else content
-    for candidate in (f"{stem}.md", f"{stem}/index.md", f"{stem}/README.md"):
-        if folder.has(candidate.lstrip("/")):
-            return candidate.lstrip("/")
-    return None
+    stem = "" if name == "." else name
+    candidates = (f"{stem}.md", f"{stem}/index.md".lstrip("/"), f"{stem}/README.md".lstrip("/"))
+    return next((routes[candidate] for candidate in candidates if candidate in routes), None)

@@ -144,6 +144,43 @@ def test_starlight_reads_one_language_in_the_order_of_the_sidebar(tmp_path: Path
     assert book.pages[2].source.split("\n\n")[0] == "**Dry**"
 
 
+@pytest.mark.parametrize("base", ["", "docs/"])
+def test_vitepress_rewrites_addresses_and_excludes_drafts(tmp_path: Path, base: str) -> None:
+    """Many translated sites keep the original in a folder, and show it at their root."""
+    config = (
+        "export default { cleanUrls: true, srcExclude: ['**/drafts/**', 'TODO.md'], rewrites: {\n"
+        "'packages/:pkg/src/:slug.md': ':pkg/:slug.md', 'packages/:pkg/README.md': ':pkg/index.md',\n"
+        "'en/:rest*': ':rest*' }, themeConfig: { sidebar: ["
+        "{text: 'Sails', link: '/sails'}, {text: 'First', link: '/guide/oars'}, "
+        "{text: 'Keel', link: '/keel/'}]}}"
+    )
+    names = ("en/index", "en/guide/oars", "en/sails", "packages/keel/README", "packages/keel/src/deep")
+    names += ("en/drafts/new", "TODO", "zh/index", "zh/sails", "zh/guide/oars")
+    book = laid(
+        tmp_path,
+        {f"{base}.vitepress/config.ts": config, **{f"{base}{name}.md": "# T\n\nx\n" for name in names}},
+    )
+
+    assert [(page.address, page.title) for page in book.pages] == [
+        *(("", "T"), ("sails", "Sails"), ("guide/oars", "First"), ("keel/", "Keel"), ("keel/deep", "T")),
+    ]
+    assert {left.reason: left.files for left in book.left_out} == {
+        "It is a draft, or the site does not build it.": 2,
+        "It is in another language than the book.": 3,
+    }
+    assert book.notes == ()
+
+
+@pytest.mark.parametrize(
+    "rewrites", ["rewrites: make()", "rewrites(id) { return id }", "rewrites: { 'a/:b(\\\\d+)': ':b' }"]
+)
+def test_rewrites_that_only_the_site_can_make_are_told(tmp_path: Path, rewrites: str) -> None:
+    """Links would be dead, and the operator would not know."""
+    book = laid(tmp_path, {".vitepress/config.ts": f"export default {{ {rewrites} }}", "a.md": "# A\n\nx\n"})
+
+    assert [note.startswith("Some addresses are made by `rewrites`") for note in book.notes] == [True]
+
+
 # --- Hugo --------------------------------------------------------------------------------------
 
 

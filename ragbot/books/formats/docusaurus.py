@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +11,10 @@ from posixpath import normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import as_texts, parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
+from ragbot.books.formats.docusaurus_versions import below, versioned_docs
 from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdx_partials import PartialExpander
@@ -122,7 +122,7 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
     config, name = _config(folder, base)
     pages: list[Page] = []
     unread: dict[str, int] = {}
-    for docs in (_versioned(folder, base, docs, version) for docs in config.docs):
+    for docs in (versioned_docs(folder, base, docs, version) for docs in config.docs):
         path = normpath(f"{base}/{docs.path}" if base else docs.path)
         if path.startswith("..") or not (folder.root / path).is_dir():
             raise BookError(
@@ -131,7 +131,7 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
             )
         sidebars = _sidebars(folder, base, docs)
         found = replace(docs, path="" if path == "." else path)
-        own = _below(base, docs.translated(config.locale))
+        own = below(base, docs.translated(config.locale))
         pages += _read_docs_folder(folder, found, config, sidebars, translated=own, unread=unread)
     return _book(config.title, pages, folder, unread)
 
@@ -170,56 +170,12 @@ def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bo
     return False
 
 
-def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> DocsFolder:
-    """Return the folder of the wanted version, of the last released one if none is named."""
-    prefix = f"{docs.id}_" if docs.id else ""
-    versions = _versions(folder, _below(base, f"{prefix}versions.json"))
-    last = docs.last_version or (versions[0] if versions else "current")
-    name = wanted or last
-    if name not in (*versions, "current"):
-        if docs.id and not versions:
-            return docs
-        known = ", ".join((*versions, "current"))
-        raise BookError(f"There is no version {name} of {docs.path}; there are: {known}.")
-    default = "" if name == last else "next" if name == "current" else name
-    route = f"{docs.route}/{docs.version_paths.get(name, default)}".strip("/")
-    if name == "current":
-        return replace(docs, route=route)
-    path = f"{prefix}versioned_docs/version-{name}"
-    if not (folder.root / _below(base, path)).is_dir():
-        raise BookError(
-            f"{prefix}versions.json names the version {name}, and there is no folder {path}. Add it, or read "
-            "another version (--version current)."
-        )
-    return replace(
-        docs,
-        path=path,
-        version=name,
-        route=route,
-        sidebars=f"{prefix}versioned_sidebars/version-{name}-sidebars.json",
-    )
-
-
-def _versions(folder: BookFolder, path: str) -> list[str]:
-    if not folder.has(path):
-        return []
-    try:
-        found = json.loads(folder.read_text(path))
-    except (FileUnreadable, ValueError, RecursionError) as fault:
-        raise BookError(f"{path} cannot be read, so the released version is not known: {fault}") from fault
-    return as_texts(found)
-
-
 def _sidebars(folder: BookFolder, base: str, docs: DocsFolder) -> tuple[SidebarEntry, ...]:
     for name in (docs.sidebars,) if docs.sidebars else SIDEBAR_NAMES:
-        path = _below(base, name)
+        path = below(base, name)
         if folder.has(path):
             return parse_sidebars(folder.read_text(path))
     return ()
-
-
-def _below(base: str, name: str) -> str:
-    return normpath(f"{base}/{name}" if base else name)
 
 
 def _config(folder: BookFolder, base: str) -> tuple[SiteConfig, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -29,24 +30,29 @@ def finish_without_reader(
     `wait_first` returns when no other thread draws from the turn any more. The turn's own deadline and slot
     limit how long and how many go on.
     """
+    has_ended = threading.Event()
 
     def finish() -> None:
         with suppress(Exception):
             wait_first()
         try:
-            looked_at = float("-inf")
-            for _event in running.events:
-                if time.monotonic() - looked_at >= LOOK_EVERY_S:
-                    looked_at = time.monotonic()
-                    if is_stopped():
-                        running.deadline.cancel()
+            deque(running.events, maxlen=0)
         except Exception as error:
             # The turn has recorded it; nobody listens.
             log.info("unread_answer_ended", code=getattr(error, "code", type(error).__name__))
         finally:
             running.events.close()
+            has_ended.set()
+
+    def watch() -> None:
+        # A model may think for long before the next event comes.
+        while not is_stopped():
+            if has_ended.wait(LOOK_EVERY_S):
+                return
+        running.deadline.cancel()
 
     threading.Thread(target=finish, daemon=True, name="unread-answer").start()
+    threading.Thread(target=watch, daemon=True, name="stop-of-unread-answer").start()
 
 
 def rest_of(

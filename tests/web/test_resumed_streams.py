@@ -233,6 +233,19 @@ def test_reader_can_stop_an_answer_that_goes_on_without_him(
     assert row.answer.startswith("Nine months")
 
 
+def test_reader_can_stop_a_model_that_thinks(
+    served: OpenAPI, reader: FlaskClient, model: PausingModel
+) -> None:
+    """Most stops come before the first word, and all of the thinking and the answer would be paid for."""
+    model.first = []
+    before = cut_off(reader, deltas=0)
+
+    reader.delete(address(before))
+
+    assert row_of(served, before).status == Status.STOPPED
+    assert model.goes_on.is_set()  # It was interrupted; the test has not let it go on.
+
+
 def test_stop_of_an_answer_that_has_ended_changes_nothing(
     served: OpenAPI, reader: FlaskClient, model: PausingModel
 ) -> None:

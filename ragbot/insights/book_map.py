@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ragbot.storage.asked_questions import place
 from ragbot.storage.book_outlines import OutlinedPage
@@ -50,13 +51,15 @@ def book_map(
     by_page: dict[str, dict[str, PlaceCounts]] = {}
     for one in places:
         by_page.setdefault(one.path, {})[one.headings] = one
-    askers = {_address(counted.value): counted.questions for counted in asked}
+    askers = Counter[str]()
+    for counted in asked:
+        askers[_address(counted.value)] += counted.questions
     base = urlsplit(site_url).path.strip("/")
     pages = []
     for page in outline:
         address = _address(f"{base}/{page.address}")
         stored = split_place(place(page.path, ()))[0]
-        pages.append(_page(page, askers.get(address, 0), by_page.pop(stored, {})))
+        pages.append(_page(page, askers[address], by_page.pop(stored, {})))
     gone = [_page(OutlinedPage(path, path, "", ()), 0, found) for path, found in sorted(by_page.items())]
     return BookMap(tuple(pages), tuple(gone))
 
@@ -82,8 +85,8 @@ def _page(page: OutlinedPage, asked: int, counts: dict[str, PlaceCounts]) -> Map
 
 
 def _address(path: str) -> str:
-    """Return a page's path as it is compared: generators and servers spell its end differently."""
-    bare = path.strip("/").casefold()
+    """Return a page's path as it is compared: generators, servers and browsers spell it differently."""
+    bare = unquote(path).strip("/").casefold()
     for end in (".html", "/index", ".htm"):
         bare = bare.removesuffix(end)
     return "" if bare == "index" else bare

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import (
     ColumnElement,
@@ -167,9 +167,9 @@ def place(path: str, heading_path: Sequence[str]) -> str:
 
 
 def page_path(url: str | None) -> str:
-    """Return the path of a page's address: what is before and behind it may tell who reads."""
+    """Return the path of a page's address as it is read: what is before and behind it may tell who reads."""
     try:
-        return cleaned(urlsplit(url or "").path)[:_LONGEST_PAGE]
+        return cleaned(unquote(urlsplit(url or "").path))[:_LONGEST_PAGE]
     except ValueError:
         return ""
 

@@ -230,7 +230,12 @@ def test_map_has_the_book_in_reading_order(database: Database, insights: Questio
         OutlinedPage("01-milk.md", "Milk", "01-milk.html", (("Milk",),)),
         OutlinedPage("02-cheese.md", "Cheese", "02-cheese", (("Cheese",), ("Cheese", "Ripening"))),
     ]
-    asked = [Counted("/book/02-Cheese/", 4, 0, 0, 0, 0), Counted("/02-cheese", 9, 0, 0, 0, 0)]
+    asked = [
+        Counted("/book/02-Cheese/", 2, 0, 0, 0, 0),
+        Counted("/book/02-cheese.html", 1, 0, 0, 0, 0),
+        Counted("/book/02%2Dcheese", 1, 0, 0, 0, 0),
+        Counted("/02-cheese", 9, 0, 0, 0, 0),
+    ]
 
     found = book_map(outline, "https://book.test/book/", insights.places(WEEK), asked)
 

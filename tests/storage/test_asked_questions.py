@@ -202,8 +202,15 @@ def test_turn_that_is_closed_twice_is_kept_once(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("url", "path"),
-    [(None, ""), ("https://book.test/a/b?x=1#c", "/a/b"), ("https://[broken", ""), ("/a", "/a")],
+    [
+        (None, ""),
+        ("https://book.test/a/b?x=1#c", "/a/b"),
+        ("https://[broken", ""),
+        ("/a", "/a"),
+        ("https://book.test/Joints%20%28revolute%29.html", "/Joints (revolute).html"),
+        ("https://book.test/" + "%E7%AB%A0" * 50, "/" + "章" * 50),
+    ],
 )
 def test_page_is_kept_as_its_path(url: str | None, path: str) -> None:
-    """Its query may have a reader's name."""
+    """Its query may have a reader's name. A name in another script is not cut short by its encoding."""
     assert page_path(url) == path

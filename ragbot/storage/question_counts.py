@@ -53,7 +53,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Count the questions of each language, the commonest first, and edition, the one asked last first."""
+    """Count the questions of each language, the commonest first, and of each edition, the newest first."""
 
     languages: tuple[Counted, ...]
     editions: tuple[Counted, ...]
@@ -118,19 +118,25 @@ def pages(connection: Connection, selection: Selection, *, limit: int | None) ->
     ]
 
 
-def kinds(connection: Connection, selection: Selection) -> Kinds:
-    """Return the questions of each language and of each edition, in one pass."""
-    query = select(row.language, row.book_version, func.max(row.id).label("last"), *outcomes())
+def kinds(connection: Connection, selection: Selection, newest: Sequence[str] = ()) -> Kinds:
+    """Return the questions of each language and of each edition, in one pass.
+
+    `newest` are the names of the book's editions, newest first. Editions that are not stored any more stand
+    behind them, first the one whose first question came last.
+    """
+    query = select(row.language, row.book_version, *outcomes())
     query = query.where(*selection.conditions()).group_by(row.language, row.book_version)
-    found = connection.execute(query.order_by(func.max(row.id).desc())).all()
+    found = connection.execute(query.order_by(func.min(row.id).desc())).all()
     languages, editions = dict[str, Counted](), dict[str, Counted]()
     for one in found:
         if one.language:
             languages[one.language] = added(languages.get(one.language), one.language, one)
         if one.book_version:
             editions[one.book_version] = added(editions.get(one.book_version), one.book_version, one)
+    places = {name: place for place, name in enumerate(newest)}
     return Kinds(
-        tuple(sorted(languages.values(), key=lambda counted: -counted.questions)), tuple(editions.values())
+        tuple(sorted(languages.values(), key=lambda counted: -counted.questions)),
+        tuple(sorted(editions.values(), key=lambda counted: places.get(counted.value, len(places)))),
     )
 
 

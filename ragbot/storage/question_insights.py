@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ragbot.storage import question_counts, question_gaps, question_lists
@@ -24,10 +24,16 @@ _REPORTED_AT_ONCE = 5_000
 
 
 class QuestionInsights:
-    """Read what was asked. No reader waits for these calls, so that the database may take its time."""
+    """Read what was asked. No reader waits for these calls, so that the database may take its time.
 
-    def __init__(self, database: Database) -> None:
+    `editions_of` returns the names of a book's editions, newest first.
+    """
+
+    def __init__(
+        self, database: Database, editions_of: Callable[[str], Sequence[str]] = lambda _book: ()
+    ) -> None:
         self._database = database
+        self._editions_of = editions_of
 
     def all_gaps(self, book: str, *, since: datetime) -> list[Gap]:
         """Return the gaps since a time, those with most questions first."""
@@ -89,8 +95,9 @@ class QuestionInsights:
 
     def kinds(self, selection: Selection) -> Kinds:
         """Return the languages and editions of the selected questions."""
+        newest = self._editions_of(selection.book)
         with self._database.reading(no_time_limit=True) as connection:
-            return question_counts.kinds(connection, selection)
+            return question_counts.kinds(connection, selection, newest)
 
     def first_word(self, selection: Selection) -> FirstWord:
         """Return how long readers waited for the first word."""

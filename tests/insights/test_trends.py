@@ -217,6 +217,18 @@ def test_editions_are_compared_by_their_gaps(database: Database, insights: Quest
     assert change.examples == ("goats",)
 
 
+def test_newer_edition_is_the_one_that_was_made_later(database: Database, insights: QuestionInsights) -> None:
+    """One question to the old edition, asked in the console, must not turn the comparison round."""
+    add(database, *({"book_version": name} for name in ("second", "first", "gone", "second")))
+    insights = QuestionInsights(database, {"default": ["second", "first"]}.__getitem__)
+
+    found = trends(insights, WEEK, ASKED_AT + DAY, kept=90 * DAY)
+
+    assert [one.value for one in found.kinds.editions] == ["second", "first", "gone"]
+    assert found.change is not None
+    assert (found.change.newer, found.change.older) == ("second", "first")
+
+
 def test_map_has_the_book_in_reading_order(database: Database, insights: QuestionInsights) -> None:
     """With what nobody needs, and with pages that an edition no longer has."""
     add(

@@ -112,7 +112,8 @@ class AskedQuestionWriter:
             "book_version": answer.book_version or None,
             "words": words,
             "language": foreign_language(question.text, ""),
-            "page": self._mask(page_path(question.page_url)),
+            # Part by part: numbered parts in a row look like a key.
+            "page": "/".join(map(self._mask, page_path(question.page_url).split("/"))),
             "mode": str(question.mode),
             "outcome": str(answer.status),
             "degraded": bool(answer.degraded),

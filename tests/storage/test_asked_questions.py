@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from ragbot.core.answers import Answer, Grounding, Mode, Question, QuestionEmbedding, Source, Status
+from ragbot.insights.masking import mask_personal_data
 from ragbot.storage.asked_questions import (
     AskedQuestion,
     AskedQuestionWriter,
@@ -83,6 +84,27 @@ def test_question_is_kept_without_its_session(database: Database) -> None:
     assert (row.sentences, row.supported, row.first_word_ms) == (2, 1, 12.5)
     assert (row.asked_at.minute, row.asked_at.second, row.asked_at.microsecond) == (0, 0, 0)
     assert not {"session_id", "address", "user_agent"} & set(asked_questions.c.keys())
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/part1/ch2/sec3/lab4", "/part1/ch2/sec3/lab4"),
+        ("/chapter1/section2/lesson3/topic4/", "/chapter1/section2/lesson3/topic4/"),
+        ("/docs/ros2/ch3/lab4/step5.html", "/docs/ros2/ch3/lab4/step5.html"),
+        ("/blog/2024/05/12/post", "/blog/2024/05/12/post"),
+        ("/reset/3f9c0d2b7a4e4b1c9d2c7a80c1b5e4f6", "/reset/[key]"),
+        ("/u/jane@example.com", "/u/[email]"),
+        ("/u/jane%40example.com", "/u/[email]"),
+    ],
+)
+def test_path_of_a_page_is_kept_but_for_the_secrets_in_it(database: Database, path: str, kept: str) -> None:
+    """Numbered chapters look like a key, and dates like a telephone."""
+    question = Question("How long?", page_url=f"https://book.test{path}")
+
+    ask(store(database, mask=mask_personal_data), question)
+
+    assert [row.page for row in rows(database)] == [kept]
 
 
 def test_refusal_keeps_the_sections_that_are_nearest(database: Database) -> None:

@@ -66,6 +66,26 @@ def test_words_of_a_reader_are_no_markup(app: OpenAPI, view: str) -> None:
     assert tags(text) == tags(mild)
 
 
+def test_failed_questions_are_not_called_answered(app: OpenAPI) -> None:
+    """After an outage of the model all seemed well."""
+    failed = {"outcome": "failed", "cited": "", "group_id": 1}
+    add(app, {"group_id": 1}, failed, failed)
+
+    for view in ("", "/groups/1"):
+        text = page(app, view)
+        assert "Every question was answered" not in text
+        assert "2 of 3 ended without an answer" in text
+
+
+def test_time_without_a_gap_is_not_called_empty(app: OpenAPI) -> None:
+    """It is the best that an author can read."""
+    assert "No question is kept of this time" in page(app, "/gaps")
+    add(app, {"group_id": 1})
+
+    assert "No gap in this time." in page(app, "/gaps")
+    assert "Every question was answered from the book" in page(app, "")
+
+
 def mild_copy(app: OpenAPI, view: str, hostile: str) -> str:
     """Return the same page with harmless words in the same places."""
     harmless = hostile.translate(str.maketrans("<>&\"'", "()+“‘"))

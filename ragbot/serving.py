@@ -47,7 +47,7 @@ for note in settings_notes(_settings):
 _metrics_folder = create_metrics_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = _settings.bind_address
 workers = _settings.chosen_web_concurrency
 loglevel = _settings.chosen_log_level.lower()
 

@@ -401,6 +401,12 @@ class Settings(BaseSettings):
         is_quoted = len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\""
         return stripped[1:-1].strip() if is_quoted else stripped
 
+    @field_validator("host")
+    @classmethod
+    def _bare_host(cls, host: str) -> str:
+        """Remove the brackets of an IPv6 address, which belong to addresses with a port."""
+        return host.removeprefix("[").removesuffix("]")
+
     @field_validator("debug", mode="before")
     @classmethod
     def _read_debug(cls, given: Any) -> Any:
@@ -462,6 +468,11 @@ class Settings(BaseSettings):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError("must list origins such as https://book.example, without a path")
         return listed
+
+    @property
+    def bind_address(self) -> str:
+        """Return the address with its port, as gunicorn takes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def chosen_log_level(self) -> Literal["DEBUG", "INFO", "WARNING", "ERROR"]:

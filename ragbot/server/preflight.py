@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -34,14 +35,19 @@ def _folder_fault(settings: Settings) -> str | None:
 
 
 def _port_fault(settings: Settings) -> str | None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except PermissionError:
-            return f"Port {settings.port} needs more rights than this user has. Set PORT to another."
-        except OSError:
-            return f"Port {settings.port} on {settings.host} is in use. Set PORT to another."
+    host, port = settings.host, settings.port
+    # As gunicorn chooses it.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except PermissionError:
+        return f"Port {port} needs more rights than this user has. Set PORT to another."
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {port} on {host} is in use. Set PORT to another."
+        return f"{host} is no address of this machine ({error.strerror}). Set HOST to another."
     return None
 
 

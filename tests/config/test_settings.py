@@ -414,6 +414,20 @@ def test_making_an_app_opens_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("host", "bound"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000"),
+        ("::", "[::]:8000"),
+        ("[::1]", "[::1]:8000"),
+        ("localhost", "localhost:8000"),
+    ],
+)
+def test_server_binds_addresses_of_ipv6(host: str, bound: str) -> None:
+    """Hosts with private networks of IPv6 ask for them; without brackets the port is no number."""
+    assert load_settings({"HOST": host}).bind_address == bound
+
+
 # --- at the start of the server ----------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.core.domain import DEFAULT_BOOK
+from ragbot.core.errors import RagbotError
 from ragbot.insights.demo import demo as demo_of
 from ragbot.insights.report import FORMATS, report_of
 from ragbot.services import current_services
@@ -35,10 +36,13 @@ def _since(_context: click.Context, _option: click.Parameter, age: str) -> datet
 def report(since: datetime, shape: str, slug: str | None) -> None:
     """Print what readers did not find: questions that were refused, not supported or disliked, in groups."""
     services = current_services()
-    if services.group_questions() is None:
-        click.echo(
-            "The service is grouping new questions just now; the report is without the rest.", err=True
-        )
+    try:
+        if services.group_questions() is None:
+            click.echo(
+                "The service is grouping new questions just now; the report is without the rest.", err=True
+            )
+    except RagbotError as error:
+        click.echo(f"Some new questions could not be grouped: {error}", err=True)
     book = services.published.choose(slug, None)
     click.echo(FORMATS[shape](report_of(services.insights, book, since)), nl=False)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ragbot.core.errors import RagbotError
 from ragbot.core.lease import Lease
 from ragbot.core.ports import SharedState
 
-# Names of the states that all workers share: who groups now, and that the day's run is done.
+# Names of the states that all workers share: who groups now, and that no run is due.
 LEASE, DONE = "question_grouping_lease", "question_grouping_done"
 # Renewed with each batch, the slowest of which waits for an embedder. After a crash others wait for so long.
 LEASE_S = 600.0
 EVERY_S = 24 * 3600.0
+# After a failure: an embedder that is away is not called each minute.
+RETRY_S = 900.0
 
 # Groups new questions until there are none or the function that it calls before each batch says no.
 GroupNew = Callable[[Callable[[], bool]], int]
@@ -25,7 +28,10 @@ class GroupingRuns:
         self._group_new = group_new
 
     def run(self) -> int | None:
-        """Group new questions and return how many; None if another process is doing it."""
+        """Group new questions and return how many; None if another process is doing it.
+
+        Raises the RagbotError that has left some of them without a group.
+        """
         lease = Lease(self._states, LEASE, LEASE_S)
         if not lease.claim():
             return None
@@ -35,6 +41,15 @@ class GroupingRuns:
             lease.release()
 
     def run_daily(self) -> None:
-        """Run unless a run has ended well within a day. One that fails is tried again the next time."""
-        if self._states.peek(DONE) is None and self.run() is not None:
-            self._states.change(DONE, lambda _state: {"done": True}, EVERY_S)
+        """Run unless a run has ended well within a day. One that fails is tried again after `RETRY_S`."""
+        if self._states.peek(DONE) is not None:
+            return
+        try:
+            if self.run() is not None:
+                self._pause(EVERY_S)
+        except RagbotError:
+            self._pause(RETRY_S)
+            raise
+
+    def _pause(self, seconds: float) -> None:
+        self._states.change(DONE, lambda _state: {"done": True}, seconds)

@@ -141,10 +141,11 @@ class QuestionGrouper:
         """Group all questions without a group, the oldest first. Returns how many.
 
         A batch whose embedder fails is left for the next run, as are a question that cannot be compared and
-        the rest once `goes_on` says no.
+        the rest once `goes_on` says no. Raises the last such failure when all other batches are grouped.
         """
         spaces: dict[_Key, QuestionSpace] = {}
         known: dict[_Key, int] | None = None
+        failure: RagbotError | None = None
         grouped = last = 0
         while (batch := self._store.ungrouped(last, _AT_ONCE)) and goes_on():
             last = batch[-1].id
@@ -155,6 +156,9 @@ class QuestionGrouper:
                 grouped += self._group(batch, spaces, known)
             except RagbotError as error:
                 log.warning("questions_not_grouped", code=error.code, count=len(batch))
+                failure = error
+        if failure is not None:
+            raise failure
         return grouped
 
     def _group(

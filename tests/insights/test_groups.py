@@ -145,12 +145,13 @@ def test_vector_that_is_stored_is_used_and_deleted(database: Database) -> None:
 
 
 def test_embedder_that_fails_leaves_questions_for_later(database: Database) -> None:
-    """The next run groups them."""
+    """The next run groups them, and is told that it is needed."""
     embedder = WordEmbedder()
     grouper = QuestionGrouper(QuestionGroupStore(database), embedder)
     add(database, "milk")
     embedder.fails = True
-    assert grouper.group_new() == 0
+    with pytest.raises(ProviderUnavailable):
+        grouper.group_new()
     embedder.fails = False
 
     assert grouper.group_new() == 1
@@ -175,6 +176,24 @@ def test_question_that_cannot_be_compared_leaves_the_others_grouped(
     assert grouped == 2
     assert found["a hostile question"] is None
     assert found["What is a trait?"] == found["the trait"] is not None
+
+
+def test_batch_that_fails_does_not_hold_up_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One question that the embedder does not take is no reason to leave all that come after it."""
+    monkeypatch.setattr("ragbot.insights.groups._AT_ONCE", 1)
+    embedder = WordEmbedder()
+    grouper = QuestionGrouper(QuestionGroupStore(database), embedder)
+    packed = np.array([127, 0], dtype=np.int8).tobytes()
+    add(database, "milk")
+    add(database, "cheese", embedder=embedder.name, vector=packed)
+    embedder.fails = True
+
+    with pytest.raises(ProviderUnavailable):
+        grouper.group_new()
+
+    assert [words for words, group in groups(database).items() if group] == ["cheese"]
 
 
 def test_books_have_groups_of_their_own(database: Database) -> None:

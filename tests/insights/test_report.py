@@ -19,6 +19,7 @@ from ragbot.storage.database import Database
 from ragbot.storage.question_gaps import Gap
 from ragbot.storage.question_insights import QuestionInsights
 from tests.conftest import AppMaker
+from tests.fakes.parts import WordCountEmbedder
 from tests.insights.rows import question_row
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -167,6 +168,20 @@ def test_command_groups_new_questions_and_reports_them(app: OpenAPI) -> None:
     assert gap["questions"] == 2
     assert "- Nearest: `02-cheese.md`, `Cheese > Goats`" in runs["md"].stdout
     assert len(list(csv.DictReader(io.StringIO(runs["csv"].stdout)))) == 1
+
+
+def test_command_reports_what_it_can_while_the_embedder_is_away(make_app: AppMaker) -> None:
+    """And says that questions are missing from the groups."""
+    embedder = WordCountEmbedder()
+    embedder.down = True
+    app = make_app(embedder=embedder)
+    add(app, refused("Goats?", group_id=1), refused("What about cheese from sheep?"))
+
+    run = app.test_cli_runner().invoke(args=["insights", "report", "--format", "json"])
+
+    assert run.exit_code == 0
+    assert "could not be grouped: " in run.stderr
+    assert [gap["questions"] for gap in json.loads(run.stdout)["gaps"]] == [1, 1]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--since", "soon"), ("--since", "0d"), ("--book", "nobody")])

@@ -16,7 +16,7 @@ from ragbot.core.languages import language_tag
 from ragbot.services import Services, current_services
 from ragbot.version import __version__
 from ragbot.web.answer_html import answer_html
-from ragbot.web.errors import problem_of, shape_of
+from ragbot.web.errors import WidgetTokenRequired, problem_of, shape_of
 from ragbot.web.middleware.access_log import log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot
 from ragbot.web.middleware.requests import body_timeout
@@ -30,6 +30,10 @@ ask_form = Blueprint("ask_form", __name__)
 
 _QUESTION: TypeAdapter[str] = TypeAdapter(QuestionText)
 NO_QUESTION = f"Write a question of at most {MAX_QUESTION_CHARS:,} characters."
+OLD_FORM = "This form is too old; press Ask once more."
+
+# The body of a refused form comes with its head as a rule; who sends it slowly may hold no thread.
+REFUSED_BODY_TIMEOUT_S = 1.0
 
 
 @ask_page.get("/ask")
@@ -66,7 +70,9 @@ def _tell(error: RagbotError | HTTPException) -> Response:
     """Say on the page what went wrong, with the status that a call of the API has."""
     problem = problem_of(error)
     g.problem_code = problem["code"]
-    response = _page(None, question="", trouble=problem["detail"], status=problem["status"])
+    question, book = _kept()
+    trouble = OLD_FORM if isinstance(error, WidgetTokenRequired) else problem["detail"]
+    response = _page(book, question=question, trouble=trouble, status=problem["status"])
     shape = shape_of(error) if isinstance(error, RagbotError) else None
     if shape is not None and shape.retry_after_s is not None:
         response.headers["Retry-After"] = str(shape.retry_after_s)
@@ -77,6 +83,22 @@ def _sent() -> tuple[str, str | None]:
     """Return the form's question and the book that it names."""
     with body_timeout(request.environ):
         return request.form.get("query", ""), request.form.get("book")
+
+
+def _kept() -> tuple[str, str | None]:
+    """Return the question and the book of a form that is not answered, to be sent again."""
+    if request.method != "POST":
+        return "", None
+    try:
+        with body_timeout(request.environ, REFUSED_BODY_TIMEOUT_S):
+            question, named = request.form.get("query", ""), request.form.get("book")
+    except (HTTPException, OSError):
+        # Its body is too large, or has not come.
+        return "", None
+    try:
+        return question[:MAX_QUESTION_CHARS], _chosen_book(named)
+    except RagbotError:
+        return question[:MAX_QUESTION_CHARS], None
 
 
 def _chosen_book(named: str | None) -> str:

@@ -165,6 +165,23 @@ def test_form_counts_as_questions_and_the_page_does_not(make_app: AppMaker) -> N
     assert int(refused.headers["Retry-After"]) > 0
 
 
+def test_refused_form_keeps_its_question_and_its_book(make_app: AppMaker) -> None:
+    """Nobody wants to type it again, and the next press must not ask the default book."""
+    app = make_app({"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 1})
+    for book in ("default", "handbook-de"):
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", slug=book)
+    client = app.test_client()
+    form = {"query": HOW_LONG, "book": "handbook-de"}
+
+    answered, refused = client.post("/ask", data=form), client.post("/ask", data=form)
+    too_large = client.post("/ask", data={**form, "more": "x" * 70_000})
+
+    assert (answered.status_code, refused.status_code) == (200, 429)
+    assert parsed(refused).css_first("textarea").text() == HOW_LONG
+    assert parsed(refused).css_first("input[name=book]").attributes["value"] == "handbook-de"
+    assert parsed(too_large).css_first("textarea").text() == ""
+
+
 def test_form_needs_a_slot_as_a_question_does(make_app: AppMaker) -> None:
     """A crowd on the page must not take the threads of everything else."""
     app = make_app({"MAX_STREAMS": 1})
@@ -192,7 +209,8 @@ def test_form_carries_its_token_where_tokens_are_on(make_app: AppMaker) -> None:
     )
 
     assert [reply.status_code for reply in (without, forged, good)] == [403, 403, 200]
-    assert "load it again" in parsed(without).css_first("[role=alert]").text()
+    assert "press Ask once more" in parsed(without).css_first("[role=alert]").text()
+    assert parsed(without).css_first("textarea").text() == HOW_LONG
     assert as_header.status_code == 403
 
 

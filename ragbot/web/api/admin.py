@@ -111,8 +111,10 @@ def editions(query: EditionsQuery) -> Response:
     return json_reply({"editions": [_edition(row) for row in rows]})
 
 
+# An edition may be named after a branch, with a slash. The ids are what they were without `path:`.
 @admin.post(
-    "/editions/<edition>/publish",
+    "/editions/<path:edition>/publish",
+    operation_id="admin_publish_editions__edition__publish_post",
     responses={"200": EditionReply},
     summary="Publish an edition",
 )
@@ -126,7 +128,12 @@ def publish(path: EditionPath, query: BookQuery) -> Response:
     raise EditionNotFound("The edition was removed while it was published.")
 
 
-@admin.delete("/editions/<edition>", responses={"204": None}, summary="Delete an edition")
+@admin.delete(
+    "/editions/<path:edition>",
+    operation_id="admin_remove_editions__edition__delete",
+    responses={"204": None},
+    summary="Delete an edition",
+)
 def remove(path: EditionPath, query: BookQuery) -> Response:
     """Delete an edition with its chunks and its index. The published one cannot be deleted."""
     current_services().ingestion.remove(path.edition, query.book)

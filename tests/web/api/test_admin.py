@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
 from ragbot.ingestion.pipeline import IngestionPipeline
-from tests.conftest import THREE_CHAPTERS, CopyMaker, ingested_once
+from tests.conftest import THREE_CHAPTERS, CopyMaker, ingested_once, services_of
 from tests.databases import DatabaseMaker
 
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
@@ -91,6 +91,22 @@ def test_operator_publishes_an_earlier_edition(operator: FlaskClient) -> None:
     assert (reply.status_code, reply.json["edition"], reply.json["published"]) == (200, "first", True)
     asked = operator.post("/query", json={"query": "How long is the cheddar ripened?"}).json
     assert asked["book_version"] == "first"
+
+
+def test_edition_whose_name_has_a_slash_is_published_and_deleted(operator: FlaskClient) -> None:
+    """Builds name an edition after their branch or tag."""
+    headers = {"X-API-Key": KEY}
+    services_of(operator.application).ingestion.ingest_book(THREE_CHAPTERS, edition="release/2.0")
+
+    back = operator.post("/admin/editions/second/publish", headers=headers)
+    again = operator.post("/admin/editions/release%2F2.0/publish", headers=headers)
+    operator.post("/admin/editions/second/publish", headers=headers)
+    gone = operator.delete("/admin/editions/release/2.0", headers=headers)
+
+    assert [reply.status_code for reply in (back, again, gone)] == [200, 200, 204]
+    assert again.json["edition"] == "release/2.0"
+    editions = operator.get("/admin/editions", headers=headers).json["editions"]
+    assert [row["edition"] for row in editions] == ["second", "first"]
 
 
 def test_edition_that_is_not_there_cannot_be_published(operator: FlaskClient) -> None:

@@ -4,6 +4,7 @@ import { findOnPage, isLit, lightUp } from './place.js';
 const LOOK_FOR_MS = 8000; // A page that a router draws is there long before.
 const LOOK_EVERY_MS = 150;
 const REDRAWN_MS = 3000;
+const MOVES = ['wheel', 'touchmove', 'keydown', 'pointerdown']; // How a reader moves on a page.
 const LINKED_MIN = 2; // One path may be the same on two sites by chance.
 
 /** Return a page's path without what generators add or leave out: `index.html`, `.html`, the last slash. */
@@ -77,32 +78,51 @@ export class Links {
     return !this.isPage && url.origin === location.origin && plainPath(url) === plainPath(location) && url.search === location.search;
   }
 
-  /** Go to words in the page that is open. Returns whether they are there. */
-  show(url, words) {
+  /** Go to words in the page that is open, or to their anchor where `goes` says so. Returns whether the words are there. */
+  show(url, words, { goes = true } = {}) {
     const anchor = anchorOf(url);
     const ranges = words ? findOnPage(words, anchor) : [];
+    if (!ranges.length && !goes) return false;
     if (anchor && anchorOf(new URL(location.href)) !== anchor) location.hash = anchor;
     if (ranges.length) lightUp(ranges);
     else document.getElementById(anchor)?.scrollIntoView();
     return ranges.length > 0;
   }
 
-  /** Look for the words until the page, which may still be drawn, has them. */
+  /**
+   * Go to the anchor once it is there, and look for the words until the page, which may still be drawn, has them.
+   *
+   * A reader who moves on the page is left alone. A page is searched again only if its text has changed.
+   */
   async arrive(url, words) {
-    for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end; ) {
-      if (this.isHere(url) && document.readyState !== 'loading' && this.show(url, words)) return this.#stay(url, words);
+    const anchor = anchorOf(url);
+    const reader = new AbortController();
+    const leave = ({ target }) => target.closest?.('ragbot-widget') || reader.abort();
+    for (const move of MOVES) addEventListener(move, leave, { passive: true, capture: true, signal: reader.signal });
+    let [arrived, searched] = [null, -1];
+    for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end && !reader.signal.aborted; ) {
+      if (this.isHere(url) && document.readyState !== 'loading') {
+        const place = document.getElementById(anchor);
+        const goes = Boolean(place) && place !== arrived;
+        const length = document.body?.textContent.length;
+        if ((goes || length !== searched) && this.show(url, words, { goes })) {
+          await this.#stay(url, words, reader.signal);
+          break;
+        }
+        if (!words && (place || !anchor)) break;
+        [arrived, searched] = [place, length];
+      }
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
-    return false;
+    reader.abort();
   }
 
   /** Light the words up again where the page's own script draws them anew. */
-  async #stay(url, words) {
-    for (const end = Date.now() + REDRAWN_MS; Date.now() < end; ) {
+  async #stay(url, words, left) {
+    for (const end = Date.now() + REDRAWN_MS; Date.now() < end && !left.aborted; ) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      if (this.isHere(url) && !isLit()) this.show(url, words);
+      if (this.isHere(url) && !isLit()) this.show(url, words, { goes: false });
     }
-    return true;
   }
 
   /** Follow a link as the site's own router would; a site without one loads the page. */

@@ -1,0 +1,40 @@
+"""Test the way from an answer to the place in the book that it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.system.web.widget_site import BOOK_URL
+from tests.system.web.widget_visit import Visit, answer_with
+
+pytest.importorskip("playwright")
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+FOG = f"{BOOK_URL}lighting/#in-fog"
+
+
+def answer_with_a_citation(visit: Visit, url: str, words: str) -> None:
+    """Let every later question be answered by a sentence that rests on these words."""
+    source = {"url": url, "heading_path": ["Lighting"], "quote_text": words, "cited": True}
+    citation = {"source": 1, "start": 0, "end": 9, "text": words, "url": url}
+    answer_with(visit.page, "It is so. [1]", sources=[source], citations=[citation], status="answered")
+
+
+@pytest.mark.parametrize("kind", ["words that are not there", "link"])
+def test_page_is_not_held_at_a_place_whose_words_are_not_there(visit: Visit, kind: str) -> None:
+    """The page may have been edited since, and a plain link has no words: the reader scrolls on."""
+    visit.go("/mkdocs/faults/").open()
+    if kind == "link":
+        answer_with(visit.page, f"See [fog]({FOG}).", sources=[], citations=[], status="answered")
+    else:
+        answer_with_a_citation(visit, FOG, "These words were on the page once.")
+    visit.ask().locator(".answer a").click()
+    visit.page.wait_for_url("**/mkdocs/lighting/**")
+    visit.page.wait_for_function("scrollY > 0 && location.hash === '#in-fog'")
+    visit.page.wait_for_timeout(1000)
+
+    visit.page.evaluate("scrollTo(0, 0)")
+
+    visit.page.wait_for_timeout(500)
+    assert visit.page.evaluate("scrollY") == 0

@@ -139,14 +139,16 @@ class Panel {
     if (this.isPage || url.origin !== location.origin) return;
     event.preventDefault();
     putOut();
+    const isSheet = matchMedia('(max-width: 640px)').matches; // It lies over the page.
     if (this.links.isHere(url)) {
       this.links.show(url, link.words);
       link.focus({ preventScroll: true }); // The browser took it away when the address got another anchor.
       this.quotes.hide();
-      if (matchMedia('(max-width: 640px)').matches) this.close({ keepsFocus: true });
+      if (isSheet) this.close({ keepsFocus: true });
       return;
     }
     this.quotes.hide();
+    if (isSheet) this.close({ keepsFocus: true });
     this.remember({ going: { href: url.href, words: link.words } });
     this.links.follow(url);
     // A site with a router stays loaded; another one goes on from what was kept.

@@ -266,6 +266,12 @@ def test_phone_has_a_sheet_that_fits(chromium: Browser, site: WidgetSite, servic
         visit.wait_until_lit("The fuse is blown")
         expect(visit.panel).to_be_hidden()
 
+        visit.open().ask(CLOTHS).locator("a.mark").first.click()
+        visit.page.wait_for_url("**/mkdocs/lighting/**")
+        visit.wait_until_lit("Cloths are kept in the drawer")
+        expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+        expect(visit.panel).to_be_hidden()
+
 
 def faults_of(page: Page) -> list[str]:
     """Return what axe finds in the widget, by the rules of WCAG 2.2 AA and axe's best practices."""

@@ -74,8 +74,10 @@ export class Links {
     return isOfSite ? new URL(url.pathname + url.search + url.hash, location.origin) : url;
   }
 
+  /** Return whether an address is the page that is open. The book's own have no query; the open one may have a search's or a newsletter's. */
   isHere(url) {
-    return !this.isPage && url.origin === location.origin && plainPath(url) === plainPath(location) && url.search === location.search;
+    const isSame = url.origin === location.origin && plainPath(url) === plainPath(location);
+    return !this.isPage && isSame && (!url.search || url.search === location.search);
   }
 
   /** Go to words in the page that is open, or to their anchor where `goes` says so. Returns whether the words are there. */
@@ -128,7 +130,8 @@ export class Links {
   /** Follow a link as the site's own router would; a site without one loads the page. */
   follow(url) {
     const path = plainPath(url);
-    const own = [...document.links].find((link) => link.origin === url.origin && plainPath(link) === path && !link.target);
+    const isOwn = (link) => link.origin === url.origin && plainPath(link) === path && link.search === url.search && !link.target;
+    const own = [...document.links].find(isOwn);
     if (own) {
       own.click();
       return;

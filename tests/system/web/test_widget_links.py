@@ -38,3 +38,13 @@ def test_page_is_not_held_at_a_place_whose_words_are_not_there(visit: Visit, kin
 
     visit.page.wait_for_timeout(500)
     assert visit.page.evaluate("scrollY") == 0
+
+
+def test_words_are_lit_up_on_a_page_whose_address_has_a_query(visit: Visit) -> None:
+    """A site's own search and newsletters add one: it is the same page, and no link to be pressed."""
+    visit.go("/mkdocs/faults/?h=fuse").open()
+
+    visit.ask().locator("a.mark").first.click()
+
+    visit.wait_until_lit("The fuse is blown")
+    assert visit.page.evaluate("location.search") == "?h=fuse"

@@ -39,12 +39,13 @@ export class Links {
     this.#isCopy = !this.isPage && this.#site.origin !== location.origin && this.#isOnCopy(chapters ?? []);
   }
 
-  /** Return whether this page is one of the book's by its path, or leads to several of them: a front page may be none. */
+  /** Return whether this page is one of the book's by its path, or leads to several of them: each site has a front page. */
   #isOnCopy(chapters) {
     const paths = new Set(chapters.map(({ url }) => this.#parse(url)).filter(Boolean).map(plainPath));
+    paths.delete('/');
     if (paths.has(plainPath(location))) return true;
     const own = [...document.links].filter((link) => link.origin === location.origin).map(plainPath);
-    return new Set(own.filter((path) => path !== '/' && paths.has(path))).size >= LINKED_MIN;
+    return new Set(own.filter((path) => paths.has(path))).size >= LINKED_MIN;
   }
 
   /** Take the addresses of the sources for the book's where the service has not said where the book is. */

@@ -8,6 +8,7 @@ from tests.system.web.widget_site import BOOK_URL
 from tests.system.web.widget_visit import Visit, answer_with
 
 pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
@@ -48,3 +49,20 @@ def test_words_are_lit_up_on_a_page_whose_address_has_a_query(visit: Visit) -> N
 
     visit.wait_until_lit("The fuse is blown")
     assert visit.page.evaluate("location.search") == "?h=fuse"
+
+
+def test_front_page_of_another_site_leads_to_the_book(visit: Visit) -> None:
+    """A company's `/` is not the `/` of the book on a host of its own: its pages are not there."""
+    book = "https://docs.company.example"
+    chapters = [{"title": "Welcome", "url": f"{book}/"}, {"title": "Guide", "url": f"{book}/guide/"}]
+    told = {"title": "Guide", "site_url": f"{book}/", "chapters": chapters}
+    allowed = {"Access-Control-Allow-Origin": "*"}
+    visit.page.route("**/book?*", lambda route: route.fulfill(json=told, headers=allowed))
+    visit.go()
+    visit.page.evaluate("document.body.innerHTML = ''; history.replaceState({}, '', '/')")
+    visit.open()
+    answer_with_a_citation(visit, f"{book}/guide/#sec", "The words of the guide.")
+
+    mark = visit.ask().locator("a.mark")
+
+    expect(mark).to_have_attribute("href", f"{book}/guide/#sec")

@@ -165,8 +165,14 @@ class Panel {
     if (scrollHeight - scrollTop - clientHeight < 120) this.talk.scrollTop = scrollHeight;
   }
 
+  /** Return whether this page is shown in a frame, and the reader is in the page around it: its focus and scroll are not ours. */
+  #isBesideTheReader() {
+    return window !== window.top && !document.hasFocus();
+  }
+
   /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */
   keepFocus() {
+    if (this.#isBesideTheReader()) return;
     const within = this.root.activeElement;
     if (within ? !within.getClientRects().length : document.activeElement === document.body) this.talk.focus({ preventScroll: true });
   }
@@ -186,7 +192,7 @@ class Panel {
     if (question) this.field.value = question;
     this.fitField();
     if (question && send) this.ask(question);
-    this.field.focus();
+    if (!this.isPage || !this.#isBesideTheReader()) this.field.focus({ preventScroll: this.isPage });
     this.remember();
     if (wasHidden) this.announceEvent('open');
   }

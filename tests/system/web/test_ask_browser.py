@@ -83,3 +83,23 @@ def test_console_asks_without_a_token_in_a_browser(
         page.get_by_role("button", name="Ask", exact=True).click()
 
         expect(page.locator('[data-part="answer"]').first).to_contain_text("nine months")
+
+
+def test_page_around_a_frame_keeps_its_focus_and_its_place(
+    serve: Callable[..., RunningApp], run_app: Run, chromium: Browser
+) -> None:
+    """A reader who opens a page with the frame at its end reads the beginning first."""
+    site = OpenAPI("site", doc_ui=False)
+    frame = '<iframe src="{}/ask" width="100%" height="700"></iframe>'
+    site.add_url_rule("/", view_func=lambda: "<p>Read this.</p>" * 80 + frame.format(framed.url))
+    origin = run_app(site).url
+    framed = serve(ALLOWED_ORIGINS_STR=origin)
+    with fresh_page(chromium) as page:
+        page.goto(origin)
+
+        question = page.frame_locator("iframe").get_by_label("Your question", exact=True)
+        expect(question).to_have_count(1)
+        page.wait_for_timeout(300)
+        assert page.evaluate("[scrollY, document.activeElement.tagName]") == [0, "BODY"]
+        question.click()
+        expect(question).to_be_focused()

@@ -128,20 +128,35 @@ export class Links {
     }
   }
 
-  /** Follow a link as the site's own router would; a site without one loads the page. */
+  /** Follow a link as the site's own router would; where none takes the press of the site's own link, load the page at the very place. */
   follow(url) {
     const path = plainPath(url);
-    const isOwn = (link) => link.origin === url.origin && plainPath(link) === path && link.search === url.search && !link.target;
+    const isOwn = (link) => link.origin === url.origin && plainPath(link) === path && link.search === url.search && !link.target
+      && !link.hasAttribute('download') && !path.toLowerCase().endsWith('.pdf'); // `#page=12` is for the viewer.
     const own = [...document.links].find(isOwn);
-    if (own) {
-      own.click();
-      return;
-    }
-    const link = document.createElement('a');
-    link.href = url.href;
-    link.hidden = true;
-    document.body.append(link);
-    link.click();
-    link.remove();
+    if (own) pressForRouter(own, url);
+    else press(url);
   }
+}
+
+/** Press a link of the page's own for its router, which knows it; nobody else gets the press. */
+function pressForRouter(link, url) {
+  const load = (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    location.assign(url.href);
+  };
+  addEventListener('click', load);
+  link.click();
+  removeEventListener('click', load);
+}
+
+/** Press a link that is there for this press alone. */
+function press(url) {
+  const link = document.createElement('a');
+  link.href = url.href;
+  link.hidden = true;
+  document.body.append(link);
+  link.click();
+  link.remove();
 }

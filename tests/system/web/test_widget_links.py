@@ -66,3 +66,29 @@ def test_front_page_of_another_site_leads_to_the_book(visit: Visit) -> None:
     mark = visit.ask().locator("a.mark")
 
     expect(mark).to_have_attribute("href", f"{book}/guide/#sec")
+
+
+@pytest.mark.parametrize(
+    ("linked", "url"),
+    [
+        ('<a href="/mkdocs/book.pdf">The PDF</a>', f"{BOOK_URL}book.pdf#page=12"),
+        ('<a href="/mkdocs/book.pdf" download>The PDF</a>', f"{BOOK_URL}book.pdf#page=12"),
+        ('<a href="/mkdocs/lighting/">Lighting</a>', f"{BOOK_URL}lighting/#sec"),
+    ],
+    ids=["PDF", "download", "page without the widget"],
+)
+def test_place_is_reached_where_the_target_has_no_widget(visit: Visit, linked: str, url: str) -> None:
+    """The site's own link is pressed for its router; without one the address of the citation counts."""
+    target = f"**/mkdocs/{url.removeprefix(BOOK_URL).partition('#')[0]}"
+    page = "<main>" + "<p>line</p>" * 300 + "<h2 id=sec>Section</h2>"
+    visit.page.route(target, lambda route: route.fulfill(body=page, content_type="text/html"))
+    visit.go()
+    visit.page.evaluate("html => document.body.insertAdjacentHTML('afterbegin', html)", linked)
+    visit.open()
+    answer_with_a_citation(visit, url, "The words of the page.")
+
+    visit.ask().locator("a.mark").click()
+
+    visit.page.wait_for_url(url.replace(BOOK_URL, f"{visit.site.url}/mkdocs/"))
+    if url.endswith("#sec"):
+        visit.page.wait_for_function("scrollY > 1000")

@@ -24,7 +24,7 @@ export async function openPanel(widget) {
 
 class Panel {
   #exchanges = [];
-  #running = null; // {exchange, controller, place}
+  #running = null; // {exchange, controller, place, waking}
   #afterwards = null; // What to do when the running question is over.
   #opener = null;
   #selection = '';
@@ -329,10 +329,10 @@ class Panel {
 
   async #run(exchange, call) {
     const controller = new AbortController();
-    const run = { exchange, controller, place: null };
+    const run = { exchange, controller, place: null, waking: 0 };
     this.#running = run;
     this.#showRunning(true);
-    const waking = setTimeout(() => exchange.answer || exchange.tell(this.say('waking')), WAKING_MS);
+    run.waking = setTimeout(() => exchange.answer || exchange.tell(this.say('waking')), WAKING_MS);
     try {
       const reply = await call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
       exchange.finish(reply);
@@ -342,7 +342,7 @@ class Panel {
     } catch (error) {
       this.#failed(exchange, error);
     } finally {
-      clearTimeout(waking);
+      clearTimeout(run.waking);
       if (this.#running === run) this.#running = null;
       this.#showRunning(Boolean(this.#running));
       if (this.#exchanges.includes(exchange)) this.remember(); // Else it belongs to a talk that is no more shown.
@@ -354,6 +354,7 @@ class Panel {
   }
 
   #take(run, { event, payload, place }) {
+    clearTimeout(run.waking); // It is awake; a model may think for long before its first word.
     if (event === 'sources') {
       run.place = place;
       run.exchange.begin(payload.sources);

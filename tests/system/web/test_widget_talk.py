@@ -1,0 +1,63 @@
+"""Test how the widget keeps up a talk: while an answer arrives, when something fails, and afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.system.web.widget_visit import MOTOR, Visit
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+TOLD: dict[str, Any] = {"session_id": "s", "message_id": "m", "sources": []}
+# Answers that the test sends by hand: `feed(name, payload)` sends an event of the last one.
+FED_ANSWERS = """() => {
+  const fetched = window.fetch.bind(window);
+  const encoder = new TextEncoder();
+  window.asked = [];
+  window.fetch = async (address, options = {}) => {
+    const isAnswered = /(query|stream)$/.test(String(address)) && options.method !== 'DELETE';
+    if (!isAnswered) return fetched(address, options);
+    const answer = new ReadableStream({
+      start: (stream) => {
+        window.feed = (event, payload) =>
+          stream.enqueue(encoder.encode(`event: ${event}\\nid: 1\\ndata: ${JSON.stringify(payload)}\\n\\n`));
+        const abort = () => stream.error(new DOMException('stopped', 'AbortError'));
+        options.signal?.addEventListener('abort', abort);
+      },
+    });
+    window.asked.push(String(address));
+    return new Response(answer, {headers: {'Content-Type': 'text/event-stream'}});
+  };
+}"""
+
+
+def begin_to_ask(visit: Visit, question: str = MOTOR) -> None:
+    """Ask a question that is answered by hand."""
+    visit.page.evaluate(FED_ANSWERS)
+    visit.open()
+    visit.field.fill(question)
+    visit.field.press("Enter")
+    visit.page.wait_for_function("asked.length === 1")
+
+
+def feed(visit: Visit, event: str, payload: dict[str, Any]) -> None:
+    visit.page.evaluate("([event, payload]) => feed(event, payload)", [event, payload])
+
+
+def test_service_that_has_begun_is_not_said_to_wake_up(visit: Visit) -> None:
+    """A model may think for long before its first word; the reader is told so only of a silent service."""
+    visit.page.clock.install()
+    visit.go()
+    begin_to_ask(visit)
+    state = visit.page.locator(".exchange .state")
+
+    feed(visit, "sources", TOLD)
+    expect(visit.panel).to_be_visible()
+    visit.page.clock.run_for(7000)
+
+    expect(state).to_have_text("Looking it up …")

@@ -15,8 +15,25 @@ function node(tag, ...children) {
 
 /* ---- Inline ---- */
 
+// A formula is TeX, in which no sign is emphasis or an escape. A line may end within it, a paragraph may not, and no block begins there.
+const LINE_END = '\\n(?![ \\t>]*(?:\\r?\\n|[-*+][ \\t]|\\d{1,9}[.)][ \\t]|#|\\||`{3}|~{3}))';
+// Code, a link and a tag stand in no formula, although a dollar may stand on both sides of them.
+const SIGN = `[^\\\\$\`\\n\\]<]|\\](?!\\()|<(?!(?:[A-Za-z][\\w:.-]*(?:[\\s/][^<>]{0,2000})?>|[/!?]))|${LINE_END}`;
+// What nobody escapes in words: `\(x\,y\)` is a formula, `\[optional\]` is none.
+const TEX = '\\\\[A-Za-z,;:!\\{\\}\\\\\\|]|\\^|_\\{';
+const IN_BRACKETS = `(?=(?:(?!${TEX})(?:${SIGN}|\\$))*(?:${TEX}))(?:${SIGN}|\\$|\\\\[^\\n()\\[\\]])+`;
+// A dollar opens a formula before a sign, and closes one behind a sign: `$5 and $6` holds none, nor does `$HOME or $PATH`.
+const FORMULA = [
+  `\\$\\$(?:${SIGN}|\\\\[^\\n]|\\$(?!\\$))+\\$\\$`,
+  `\\$(?!\\s)(?:${SIGN}|\\\\[^\\n])+(?<!\\s)\\$(?![A-Za-z0-9_\\{])`,
+  '\\$(?:[^\\\\$`\\s\\]<\\|]|\\\\\\S)+\\$(?!\\d)',
+  `\\\\\\(${IN_BRACKETS}\\\\\\)`,
+  `\\\\\\[${IN_BRACKETS}\\\\\\]`,
+].join('|');
+
 const INLINE = new RegExp(
   [
+    `(?<!\\\\)(?<formula>${FORMULA})`,
     '(?<escaped>\\\\[!-/:-@[-`{-~])',
     '(?<!`)(?<fence>`+)(?!`)(?<code>[^]*?[^`])\\k<fence>(?!`)',
     '!?\\[(?<label>(?:\\\\.|[^\\[\\]\\\\\\n]|\\[[^\\]\\n]*\\])*)\\]\\((?:<(?<far>[^<>\\n]*)>|(?<near>[^\\s()<>]*(?:\\([^\\s()]*\\)[^\\s()]*)*))(?:\\s+"[^"\\n]*")?\\)',
@@ -46,6 +63,7 @@ function inline(text, links, depth = 0) {
 
 function inlineNodes({ 0: written, groups: found }, links, depth) {
   const within = (text) => inline(text, links, depth);
+  if (found.formula) return [found.formula.replaceAll('&lt;', '<')]; // The sign is not to begin a tag.
   if (found.escaped) return [found.escaped[1]];
   if (found.code !== undefined) return [node('code', found.code.replace(/^ (.*) $/s, '$1'))];
   if (found.label !== undefined) {

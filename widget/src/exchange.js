@@ -129,9 +129,14 @@ export class Exchange {
       sessionId: reply.session_id, messageId: reply.message_id, rating: reply.rating,
     });
     this.tell('');
+    this.showAgain();
+    this.#showTools();
+  }
+
+  /** Show the answer with links to where its places are, as it is known by now. */
+  showAgain() {
     this.view.show(this.answer, { afresh: true });
     this.#placeMarks();
-    this.#showTools();
   }
 
   #showTools() {

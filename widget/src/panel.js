@@ -106,6 +106,7 @@ class Panel {
     // The panel works without it; a question tells what the trouble is.
     const book = await this.service.describe(location.href.split('#')[0]).catch(() => ({}));
     this.links.know(book);
+    for (const exchange of this.#exchanges) exchange.showAgain(); // Those of a talk that was kept.
     this.service.needsToken = Boolean(book.widget_token?.required);
     this.mostChars = book.capabilities?.max_question_chars ?? QUESTION_MAX;
     this.field.maxLength = this.mostChars;
@@ -129,6 +130,7 @@ class Panel {
   aim(link, url, words) {
     link.href = url.href;
     link.words = words;
+    for (const name of ['target', 'rel']) link.removeAttribute(name);
     if (this.isPage) link.target = '_top';
     else if (url.origin !== location.origin) Object.assign(link, { target: '_blank', rel: 'noopener' });
   }

@@ -53,6 +53,9 @@ def test_talk_survives_the_way_to_another_page(visit: Visit) -> None:
     visit.wait_until_lit("Cloths are kept in the drawer")
     expect(visit.panel).to_be_visible()
     expect(visit.page.locator(".exchange .asked")).to_contain_text(CLOTHS)
+    mark = visit.page.locator(".exchange a.mark").first
+    expect(mark).to_have_attribute("href", re.compile(re.escape(visit.site.url)))
+    expect(mark).not_to_have_attribute("target", re.compile(""))
     visit.page.reload()
     expect(visit.page.locator(".exchange .asked")).to_contain_text(CLOTHS)
     visit.page.get_by_role("button", name="New talk").click()

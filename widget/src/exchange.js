@@ -149,9 +149,9 @@ export class Exchange {
   }
 
   async #rate(rating) {
-    await this.#send({ rating });
+    if (!(await this.#send({ rating }))) return;
     this.tools.querySelector('form')?.remove();
-    if (rating === 'down' && this.rating === 'down') this.#askWhy();
+    if (rating === 'down') this.#askWhy();
   }
 
   #askWhy() {
@@ -159,7 +159,7 @@ export class Exchange {
     const form = make('form', { class: 'reason' }, field, make('button', { text: this.say('send_reason'), class: 'small' }));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      await this.#send({ rating: 'down', comment: field.value.trim() || null });
+      if (!(await this.#send({ rating: 'down', comment: field.value.trim() || null }))) return;
       form.replaceChildren(make('p', { text: this.say('thanks'), role: 'status' }));
       this.panel.keepFocus();
     });
@@ -167,17 +167,21 @@ export class Exchange {
     field.focus();
   }
 
+  /** Send a rating. Returns whether it was taken; if not, the reader is told why. */
   async #send(body) {
     try {
       await this.panel.service.rate(this.sessionId, this.messageId, body);
     } catch (trouble) {
       this.tell(sentenceOf(trouble, this.say));
-      return;
+      this.panel.live.textContent = this.state.textContent;
+      return false;
     }
+    this.tell('');
     this.rating = body.rating;
     for (const thumb of this.thumbs) thumb.setAttribute('aria-pressed', thumb.dataset.rating === body.rating);
     this.panel.remember();
     this.panel.announceEvent('feedback', { ...body, message_id: this.messageId });
+    return true;
   }
 
   /** Say why there is no whole answer, and offer to ask again. */

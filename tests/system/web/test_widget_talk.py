@@ -61,3 +61,26 @@ def test_service_that_has_begun_is_not_said_to_wake_up(visit: Visit) -> None:
     visit.page.clock.run_for(7000)
 
     expect(state).to_have_text("Looking it up …")
+
+
+def test_reason_that_was_not_taken_is_kept(visit: Visit) -> None:
+    """What a reader has written about an answer is sent again by one press, and the trouble goes then."""
+    visit.go().open()
+    exchange = visit.ask()
+    exchange.get_by_role("button", name="Not helpful").click()
+    reason = exchange.get_by_label("What was wrong? (optional)")
+    reason.fill("The belt is not named.")
+    send = exchange.get_by_role("button", name="Send", exact=True)
+    allowed = {"Access-Control-Allow-Origin": "*"}
+    busy = {"status": 503, "json": {"code": "overloaded"}, "headers": allowed}
+    visit.page.route("**/feedback", lambda route: route.fulfill(**busy))
+
+    send.click()
+
+    expect(exchange.locator(".state")).to_contain_text("Too many people")
+    expect(visit.page.locator("ragbot-widget [role=status]")).to_contain_text("Too many people")
+    expect(reason).to_have_value("The belt is not named.")
+    visit.page.unroute("**/feedback")
+    send.click()
+    expect(exchange).to_contain_text("Thank you.")
+    expect(exchange.locator(".state")).to_be_hidden()

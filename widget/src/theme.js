@@ -3,11 +3,14 @@
 // Words, not expressions: these are looked for on every page before anybody asks.
 const DARK = ['dark', 'slate', 'night', 'navy', 'coal', 'ayu'];
 const LIGHT = ['light', 'default', 'rust'];
+const AROUND = ['', 'theme', 'mode', 'color', 'scheme', 'is', 'v', 'quarto']; // `theme-dark`, `dark-mode`, `v-theme--dark`.
 export const THEME_ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
 
-/** Return the words of a value: of `theme-dark wide`, `theme`, `dark` and `wide`. */
-function partsOf(value) {
-  return value.toLowerCase().replaceAll('-', ' ').replaceAll('\n', ' ').split(' ');
+/** Return the words of a value: of `dark-blue`, `dark` and `blue`. Of classes only those that name a theme: `text-slate-500` is a colour. */
+function partsOf(value, attribute) {
+  const names = value.toLowerCase().replaceAll('\n', ' ').split(' ').map((name) => name.split('-'));
+  const isOfTheme = (part) => [...DARK, ...LIGHT, ...AROUND].includes(part);
+  return (attribute === 'class' ? names.filter((parts) => parts.every(isOfTheme)) : names).flat();
 }
 
 /** Return `dark` or `light` as the page says it, or null where it leaves it to the reader's system. */
@@ -16,7 +19,7 @@ function themeOfPage() {
     for (const attribute of THEME_ATTRIBUTES) {
       const value = element.getAttribute(attribute);
       if (!value) continue;
-      const parts = partsOf(value);
+      const parts = partsOf(value, attribute);
       if (DARK.some((word) => parts.includes(word))) return 'dark';
       // Classes are of many kinds: `default` says nothing there.
       if (LIGHT.some((word) => parts.includes(word) && (word === 'light' || attribute !== 'class'))) return 'light';

@@ -1,7 +1,8 @@
 /** The style of the button and of the offer at a selection: no more than these need. */
 
 // In the page's own typeface: another one would have to be looked up and measured for three words.
-export const HOST_TEXT = 'color-scheme: light; font: 16px/1.5 sans-serif; font-family: var(--ragbot-font, inherit);';
+// A host without a box is no item of a body that is a grid or a flex box.
+export const HOST_TEXT = 'display: contents; color-scheme: light; font: 16px/1.5 sans-serif; font-family: var(--ragbot-font, inherit);';
 
 export const ENTRY_STYLE = `
 :host { ${HOST_TEXT} --accent: var(--ragbot-accent, #1d5fbf); --on-accent: var(--ragbot-on-accent, #fff); --z: var(--ragbot-z-index, 2147483000); }

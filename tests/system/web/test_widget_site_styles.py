@@ -39,3 +39,42 @@ def test_classes_of_colours_are_no_theme(visit: Visit) -> None:
     assert shown == THEMES
     visit.page.evaluate("document.body.setAttribute('data-md-color-scheme', 'slate')")
     expect(host).to_have_attribute("data-theme", "dark")
+
+
+# Where the parts of a page are.
+BOXES = """() => [...document.querySelectorAll('header, main, footer')].map((one) => {
+  const { left, top, width, height } = one.getBoundingClientRect();
+  return [left, top, width, height].map(Math.round).join(' ');
+})"""
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "display: grid; grid-template-rows: auto 1fr auto; gap: 2rem; min-height: 100vh",
+        "display: flex; flex-direction: column; justify-content: space-between; min-height: 100vh",
+        "display: flex; gap: 2rem",
+    ],
+)
+def test_body_that_is_a_grid_or_a_flex_box_does_not_shift(visit: Visit, layout: str) -> None:
+    """The widget is a child of the body, and not a part of its layout: closed and open."""
+    visit.go(attributes='data-room="off"')
+    visit.page.evaluate(
+        """(layout) => {
+          const { body } = document;
+          body.replaceChildren(...['header', 'main', 'footer'].map((name) => document.createElement(name)));
+          body.style = `margin: 0; ${layout}`;
+          document.querySelector('ragbot-widget')?.remove();
+        }""",
+        layout,
+    )
+    launch = visit.page.locator("ragbot-widget .launch")
+    expect(launch).to_be_visible()
+    hide = "isHidden => { document.querySelector('ragbot-widget').style.display = isHidden ? 'none' : ''; }"
+    visit.page.evaluate(hide, True)
+    before = visit.page.evaluate(BOXES)
+
+    visit.page.evaluate(hide, False)
+    assert visit.page.evaluate(BOXES) == before
+    visit.open()
+    assert visit.page.evaluate(BOXES) == before

@@ -255,6 +255,8 @@ class Panel {
 
   beginAnew() {
     this.stop();
+    this.#running = null;
+    this.#showRunning(false);
     this.sessionId = null;
     this.#clear();
     putOut();

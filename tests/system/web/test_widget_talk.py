@@ -84,3 +84,19 @@ def test_reason_that_was_not_taken_is_kept(visit: Visit) -> None:
     send.click()
     expect(exchange).to_contain_text("Thank you.")
     expect(exchange.locator(".state")).to_be_hidden()
+
+
+def test_new_talk_forgets_the_question_that_is_being_answered(visit: Visit) -> None:
+    """The talk before it ends: nothing of it is kept in the tab, and the next page does not show it."""
+    visit.go()
+    begin_to_ask(visit)
+    feed(visit, "sources", TOLD)
+    visit.page.wait_for_function("Object.values(sessionStorage).some(kept => kept.includes('fuse'))")
+
+    visit.page.get_by_role("button", name="New talk").click()
+
+    assert visit.page.evaluate("Object.values(sessionStorage).some(kept => kept.includes('fuse'))") is False
+    expect(visit.page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
+    visit.page.reload()
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(0)

@@ -981,23 +981,28 @@ async function deleteSession(id) {
 /* ---- The session's history ---- */
 
 async function showHistory({ before = null } = {}) {
-  if (!session.id) return;
-  const address = api(`sessions/${encodeURIComponent(session.id)}`);
+  const { id } = session;
+  if (!id) return;
+  const isOver = () => session.id !== id; // Another talk was opened, or a new one begun, meanwhile.
+  const address = api(`sessions/${encodeURIComponent(id)}`);
   address.searchParams.set('limit', String(HISTORY_PAGE));
   if (before) address.searchParams.set('before', before);
   page.earlier.disabled = true;
   try {
     const response = await fetch(address, { headers: { Accept: 'application/json' } });
     if (response.status === 404 || response.status === 410) {
-      talks.forget(session.id);
+      talks.forget(id);
+      if (isOver()) return;
       session.keep(null);
       page.earlier.hidden = true;
       notify('The earlier session has ended and its questions are gone. The next question starts a new one.');
       return;
     }
     if (!response.ok) throw await problemOf(response);
-    showPage(record(await response.json()), { isFirst: before === null });
+    const payload = record(await response.json());
+    if (!isOver()) showPage(payload, { isFirst: before === null });
   } catch (problem) {
+    if (isOver()) return;
     const why = problem instanceof Error ? `${UNREACHABLE.title}.` : problem.detail;
     notify(`The earlier questions could not be loaded. ${why}`, {
       label: 'Try again',

@@ -12,7 +12,7 @@ from tests.system.web.console.console_page import ANSWERED, FOLLOW_UP, SELECTION
 from tests.system.web.widget_visit import NO_FIELD_SIZING
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
@@ -198,3 +198,29 @@ def test_answer_that_may_not_be_copied_is_selected(console: Page, clipboard: str
     expect(named(exchange, "copy")).to_have_text("Copy")
     selected = console.evaluate("getSelection().toString()")
     assert selected.split() == exchange.locator(".answer").inner_text().split()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_talk_that_arrives_late_is_not_mixed_into_another(console: Page, *, is_there: bool) -> None:
+    """A reader opens a second talk before the first one's questions are there, or known to be gone."""
+    ask(console, ANSWERED)
+    slow = str(console.locator("#export").get_attribute("href")).rsplit("/", 2)[1]
+    console.click("#new-session")
+    ask(console, FOLLOW_UP)
+    held: list[Route] = []
+    console.route(f"**/sessions/{slow}?**", lambda route: held.append(route))
+    open_list(console)
+    console.get_by_role("button", name=ANSWERED, exact=True).click()
+    open_list(console)
+    console.get_by_role("button", name=FOLLOW_UP, exact=True).click()
+    expect(console.locator(".exchange .question")).to_have_text([FOLLOW_UP])
+
+    with console.expect_response(f"**/sessions/{slow}?**"):
+        held[0].continue_() if is_there else held[0].fulfill(status=404, json={"code": "session_not_found"})
+
+    console.evaluate("new Promise((done) => setTimeout(done, 200))")
+    expect(console.locator(".exchange .question")).to_have_text([FOLLOW_UP])
+    expect(console.locator("#notice")).to_be_empty()
+    open_list(console)
+    titles = [FOLLOW_UP, ANSWERED] if is_there else [FOLLOW_UP]
+    assert listed(console).locator(".talk-title").all_inner_texts() == titles

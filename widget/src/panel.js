@@ -189,7 +189,7 @@ class Panel {
     const wasHidden = this.panel.hidden;
     if (wasHidden) this.#opener = opener;
     this.#show();
-    if (this.isPage) this.#takePage();
+    if (this.isPage && wasHidden) this.#takePage();
     if (selection) this.#select(selection);
     if (question) this.field.value = question;
     this.fitField();

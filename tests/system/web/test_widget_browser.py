@@ -337,6 +337,11 @@ def test_page_to_ask_on_is_the_widget(visit: Visit) -> None:
     assert visit.page.url.endswith("#q=Is+the+fuse+blown%3F")
     href = visit.page.locator("ragbot-widget a.mark").first.get_attribute("href")
     assert re.match(re.escape(BOOK_URL) + "faults/", str(href))
+    visit.page.keyboard.press("Control+i")
+    expect(visit.field).to_be_focused()
+    visit.page.evaluate("Ragbot.open()")
+    assert visit.page.evaluate("new Promise((done) => setTimeout(done, 200))") is None
+    expect(visit.page.locator(".exchange")).to_have_count(1)
 
 
 def test_first_page_of_a_visit_does_not_read_the_tabs_storage(visit: Visit) -> None:

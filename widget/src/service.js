@@ -3,6 +3,7 @@ import { EventReader } from './sse.js';
 
 const QUIET_MS = 75000; // The service sends a comment every 15 s; a host that sleeps takes up to 50 s to wake.
 const RESUMES = 4;
+const WAIT_MOST_MS = 5000;
 
 /** A trouble with a stable code: the service's own, or `offline`, `unreachable`, `broken`. */
 export class Trouble extends Error {
@@ -100,13 +101,19 @@ export class Service {
   async #follow(first, take, { signal, place }) {
     let response = first;
     for (let tries = 0; ; tries += 1) {
-      if (response) {
-        if (!response.ok) throw await troubleOf(response);
+      let waitMs = 400 * 2 ** tries;
+      if (response?.ok) {
         const reply = await this.#read(response, take, { signal, place });
         if (reply) return reply;
+      } else if (response) {
+        const trouble = await troubleOf(response);
+        // An answer that has begun outlasts a service that restarts, or that is busy for a moment.
+        const mayPass = place.messageId && (response.status >= 500 || response.status === 429);
+        if (!mayPass || tries >= RESUMES) throw trouble;
+        waitMs = Math.max(waitMs, Math.min(1000 * trouble.waitS, WAIT_MOST_MS));
       }
       if (!place.messageId || tries >= RESUMES) throw new Trouble('broken');
-      await new Promise((resolve) => setTimeout(resolve, 400 * 2 ** tries));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (signal.aborted) throw new DOMException('stopped', 'AbortError');
       try {
         response = await this.#rest(place, signal);

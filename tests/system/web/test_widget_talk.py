@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.system.web.console_fake_api import event
 from tests.system.web.widget_visit import MOTOR, Visit
 
 pytest.importorskip("playwright")
@@ -100,3 +101,23 @@ def test_new_talk_forgets_the_question_that_is_being_answered(visit: Visit) -> N
     visit.page.reload()
     expect(visit.panel).to_be_visible()
     expect(visit.page.locator(".exchange")).to_have_count(0)
+
+
+def test_answer_outlasts_a_service_that_restarts(visit: Visit) -> None:
+    """The proxy in front answers for it meanwhile: the answer goes on where it broke off."""
+    visit.go().open()
+    headers = {"Access-Control-Allow-Origin": "*"}
+    stream = headers | {"Content-Type": "text/event-stream"}
+    first = event("sources", TOLD, 0) + event("delta", {"text": "One "}, 4)
+    done = TOLD | {"answer": "One two.", "citations": [], "status": "answered"}
+    replies: list[dict[str, Any]] = [
+        {"status": 502, "body": "Bad Gateway", "headers": headers},
+        {"status": 200, "body": event("done", done, 8), "headers": stream},
+    ]
+    visit.page.route("**/query", lambda route: route.fulfill(headers=stream, body=first))
+    visit.page.route("**/stream", lambda route: route.fulfill(**replies.pop(0)))
+
+    exchange = visit.ask()
+
+    expect(exchange.locator(".answer")).to_have_text("One two.")
+    assert replies == []

@@ -62,7 +62,9 @@ function isShortcut(event, wanted) {
   const keys = wanted.toLowerCase().split('+');
   const key = keys.pop();
   const modified = keys.includes('mod') ? event.ctrlKey || event.metaKey : event.ctrlKey === keys.includes('ctrl');
-  return event.key.toLowerCase() === key && modified && event.shiftKey === keys.includes('shift') && event.altKey === keys.includes('alt');
+  // Another alphabet's letters, and what Option makes of a key on a Mac, are not those of an English keyboard: there the place counts.
+  const isKey = event.key.toLowerCase() === key || ((event.key > '~' || event.key === 'Dead') && [`Key${key.toUpperCase()}`, `Digit${key}`].includes(event.code));
+  return isKey && modified && event.shiftKey === keys.includes('shift') && event.altKey === keys.includes('alt');
 }
 
 class Widget {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,27 @@ def test_shortcuts_of_the_site_work_but_not_while_a_question_is_typed(visit: Vis
 
     expect(visit.field).to_have_value("s/f")
     assert "".join(visit.page.evaluate("heard")).replace("Control", "") == "kk"
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "pressed"),
+    [
+        ("mod+i", {"modifiers": 2, "key": "ш", "code": "KeyI"}),
+        ("alt+k", {"modifiers": 1, "key": "˚", "code": "KeyK"}),
+        ("alt+i", {"modifiers": 1, "key": "Dead", "code": "KeyI"}),
+    ],
+    ids=["Russian layout", "Option on a Mac", "accent on a Mac"],
+)
+def test_shortcut_works_on_keyboards_with_other_letters(
+    visit: Visit, shortcut: str, pressed: dict[str, Any]
+) -> None:
+    """The widget speaks languages whose keyboards have no `i`; on a Mac, Option makes another sign of it."""
+    visit.go(attributes=f'data-shortcut="{shortcut}"')
+    keyboard = visit.page.context.new_cdp_session(visit.page)
+
+    keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **pressed})
+
+    expect(visit.panel).to_be_visible()
 
 
 def test_page_makes_room_for_the_panel(visit: Visit) -> None:

@@ -83,13 +83,13 @@ class Panel {
     }
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.ask(this.field.value);
+      this.#askField();
     });
     this.field.addEventListener('keydown', (event) => {
       // While an input method composes a word, Enter belongs to it.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
-      this.ask(this.field.value);
+      this.#askField();
     });
     return form;
   }
@@ -114,7 +114,7 @@ class Panel {
     const examples = (book.examples ?? []).slice(0, 4);
     if (examples.length) {
       this.examples.replaceChildren(make('p', { class: 'state', text: this.say('for_example') }),
-        ...examples.map((example) => button(example, () => this.ask(example), { dir: 'auto' })));
+        ...examples.map((example) => button(example, () => this.ask(example, this.#takeSelection()), { dir: 'auto' })));
     }
     return book;
   }
@@ -193,7 +193,7 @@ class Panel {
     if (selection) this.#select(selection);
     if (question) this.field.value = question;
     this.fitField();
-    if (question && send) this.ask(question);
+    if (question && send) this.#askField();
     if (!this.isPage || !this.#isBesideTheReader()) this.field.focus({ preventScroll: this.isPage });
     this.remember();
     if (wasHidden) this.announceEvent('open');
@@ -304,14 +304,26 @@ class Panel {
     return exchange;
   }
 
-  async ask(text, chosen = this.#selection) {
-    const query = text.trim();
-    if (!query || this.#running) return;
+  /** Ask what stands in the field, which is empty then. */
+  #askField() {
+    const text = this.field.value;
+    if (!text.trim() || this.#running) return;
     this.field.value = '';
     this.fitField();
-    const exchange = this.#add({ query, ...(chosen ? { selection: chosen } : {}) });
-    // The answer is from the selection once: the next question goes to the book.
+    this.ask(text, this.#takeSelection());
+  }
+
+  /** Return the selection. The answer is from it once: the next question goes to the book. */
+  #takeSelection() {
+    const chosen = this.#selection;
     this.#select('');
+    return chosen;
+  }
+
+  async ask(text, chosen = '') {
+    const query = text.trim();
+    if (!query || this.#running) return;
+    const exchange = this.#add({ query, ...(chosen ? { selection: chosen } : {}) });
     exchange.node.scrollIntoView({ block: 'start' });
     this.keepFocus();
     if (this.isPage) history.replaceState(history.state, '', `#${new URLSearchParams({ q: query })}`);

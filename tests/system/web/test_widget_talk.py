@@ -121,3 +121,20 @@ def test_answer_outlasts_a_service_that_restarts(visit: Visit) -> None:
 
     expect(exchange.locator(".answer")).to_have_text("One two.")
     assert replies == []
+
+
+@pytest.mark.parametrize("code", ["overloaded", "session_expired"])
+def test_question_that_is_being_typed_stays_when_another_is_asked_again(visit: Visit, code: str) -> None:
+    """The field is open while an answer arrives; one whose session has ended is asked again by itself."""
+    visit.go()
+    begin_to_ask(visit)
+    visit.field.fill("A second question")
+    visit.page.evaluate("Ragbot.open({selection: 'The fuse is blown, or the belt has slipped.'})")
+
+    feed(visit, "error", {"code": code, "status": 503})
+    if code == "overloaded":
+        visit.page.get_by_role("button", name="Ask again").click()
+    visit.page.wait_for_function("asked.length === 2")
+
+    expect(visit.field).to_have_value("A second question")
+    expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")

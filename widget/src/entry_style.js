@@ -11,7 +11,7 @@ ${inDark('color-scheme: dark; --accent: var(--ragbot-accent, #8ab8ff); --on-acce
 button { font: inherit; cursor: pointer; min-height: 28px; min-width: 28px; }
 .launch, .offer { position: fixed; z-index: var(--z); border: 1px solid transparent; border-radius: 999px;
   background: var(--accent); color: var(--on-accent); box-shadow: 0 2px 10px #0004; text-decoration: none; }
-.launch { inset-block-end: 20px; right: 20px; padding: 10px 18px; }
+.launch { inset-block-end: var(--ragbot-offset, 20px); right: 20px; padding: 10px 18px; }
 :host([data-left]) .launch { right: auto; left: 20px; }
 .offer { padding: 4px 12px; font-size: 14px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.web.widget_visit import Visit
+from tests.system.web.widget_visit import DESK, Visit
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
@@ -78,3 +78,16 @@ def test_body_that_is_a_grid_or_a_flex_box_does_not_shift(visit: Visit, layout: 
     assert visit.page.evaluate(BOXES) == before
     visit.open()
     assert visit.page.evaluate(BOXES) == before
+
+
+def test_button_can_stand_above_one_of_the_site(visit: Visit) -> None:
+    """Docusaurus has its way back to the top in the same corner."""
+    style = "<style>ragbot-widget { --ragbot-offset: 84px }</style>"
+    visit.go(head=style + visit.site.tag(visit.service.url))
+    launch = visit.page.locator("ragbot-widget .launch")
+    expect(launch).to_be_visible()
+
+    box = launch.bounding_box()
+
+    assert box is not None
+    assert box["y"] + box["height"] == pytest.approx(DESK["height"] - 84, abs=1)

@@ -16,13 +16,9 @@ from dataclasses import dataclass
 from string import punctuation
 from typing import ClassVar, NamedTuple
 
-from ragbot.answering.autolinks import (
-    LONGEST_CODED_START,
-    OwnAddresses,
-    find_start,
-    with_plain_addresses,
-)
+from ragbot.answering.autolinks import LONGEST_CODED_START, OwnAddresses, find_start, with_plain_addresses
 from ragbot.core.answers import NOT_IN_BOOK
+from ragbot.core.small_numbers import SMALL_NUMBER, SMALL_NUMBER_BEGUN, small_number
 
 # What is open at the end of a piece is held back until it closes, but no longer than this.
 LONGEST_HELD = 1_000
@@ -245,21 +241,26 @@ class MarkdownSanitizer:
         if no_tag := _NO_TAG_FOLLOWS.match(window):
             self._emit(no_tag.group())
             return no_tag.end()
-        if tag := _TAG.match(window):
+        if number := SMALL_NUMBER.match(window):
+            self._emit(small_number(number))
+            return number.end()
+        may_be_number = not whole and SMALL_NUMBER_BEGUN.fullmatch(window) is not None
+        if not may_be_number and (tag := _TAG.match(window)):
             self._show_tag(tag.group())
             return tag.end()
-        if not whole and _TAG_BEGUN.fullmatch(window):
+        if may_be_number or (not whole and _TAG_BEGUN.fullmatch(window)):
             return _WAIT
         self._emit("&lt;")
         return 1
 
     def _show_tag(self, tag: str) -> None:
         """Show a tag that the book itself shows (it may be a book about tags) as code, never as a tag."""
-        inside = tag[1:-1]
-        if self._own.is_autolink(inside):
+        # It has powers in tags; one that is shown is escaped.
+        written_out = f"\\{tag}" if tag.strip("</>") in ("sub", "sup") else tag
+        if self._own.is_autolink(tag[1:-1]):
             self._gap = True
-            self._emit(inside, alone=True)
-        elif tag in self._own_text and self._may_be_code(tag) and not _NO_TAG_OF_A_BOOK.search(tag):
+            self._emit(tag[1:-1], alone=True)
+        elif written_out in self._own_text and self._may_be_code(tag) and not _NO_TAG_OF_A_BOOK.search(tag):
             self._gap = True
             self._emit(f"`{tag}`")
         self._gap = True

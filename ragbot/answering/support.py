@@ -36,6 +36,8 @@ CACHED_TEXTS, CACHED_PLACES = 1024, 256
 _CODE = re.compile(r"`([^`\n]+)`")
 # Not within a name ("H2O", "1.2.3"). In scripts without spaces a number stands behind a letter, and is one.
 _NUMBER = re.compile(rf"(?<![^\W{UNSPACED}])(?<!\.)\d+(?:[.,]\d+)*")
+# Raised and lowered digits stand in a passage's words without their tags.
+_RAISES = re.compile(r"</?su[bp]>")
 _YEAR = re.compile(r"[12]\d{3}")
 _NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?:\.[A-Z]?\w+)*)")
 # Words and numbers, parted also where one follows on the other: 100GB, RTX4070.
@@ -148,7 +150,9 @@ class SupportFinder:
     def _texts(self) -> Sequence[str]:
         return [
             _spaced_once(
-                " ".join((*passage.chunk.heading_path, passage.chunk.table_head, passage.chunk.text))
+                _RAISES.sub(
+                    "", " ".join((*passage.chunk.heading_path, passage.chunk.table_head, passage.chunk.text))
+                )
             )
             for passage in self._passages
         ]
@@ -177,8 +181,12 @@ def _joining_terms(reader: PassageReader, language: str) -> Terms:
 
 
 def _numbers(text: str) -> list[str]:
-    """Return the numbers of a sentence; those of its code have only to stand in code."""
-    return [_spaced(number) for number in _NUMBER.findall(_CODE.sub(" ", text))]
+    """Return the numbers of a sentence; those of its code have only to stand in code.
+
+    A power is read as the passage's words have it: "10⁹" and "10^9" are 109.
+    """
+    plain = folded(_CODE.sub(" ", text)).replace("^", "")
+    return [_spaced(number) for number in _NUMBER.findall(plain)]
 
 
 def _spaced(text: str) -> str:

@@ -85,6 +85,26 @@ def test_marks_out_of_range_are_dropped(written: str, shown: str, cited: set[int
     assert cleaned_and_cited(written) == (shown, cited)
 
 
+@pytest.mark.parametrize(
+    ("written", "own", "shown"),
+    [
+        ("It has 10<sup>9</sup> bytes of CO<sub>2</sub>.", "", "It has 10⁹ bytes of CO₂."),
+        ("It has 10<sup>-9</sup> m<sup>*n*</sup>.", "10<sup>-9</sup>", "It has 10⁻⁹ mⁿ."),
+        ("The 1<sup>st</sup> of them.", "The 1<sup>st</sup>", "The 1st of them."),
+        ("Close the <sup> tag.", "Close each \\<sup> tag.", "Close the `<sup>` tag."),
+        ("It is 9 <sup", "10<sup>9</sup>", "It is 9 &lt;sup"),
+    ],
+)
+@pytest.mark.parametrize("length", [1, 4, 100])
+def test_power_is_written_with_small_signs(written: str, own: str, shown: str, length: int) -> None:
+    """Without its tags 10 to the ninth is 109, and as code they are no power."""
+    made = MarkdownSanitizer(number_of=lambda _: None, own_text=own, own_urls=[])
+
+    pieces = [made.feed(written[at : at + length]) for at in range(0, len(written), length)]
+
+    assert "".join((*pieces, made.flush())) == shown
+
+
 def test_no_passage_means_no_mark() -> None:
     """A selection that is not in the book has no source to point to."""
     assert cleaned_and_cited("It says so [1].", allowed=0) == ("It says so .", set())

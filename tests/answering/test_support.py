@@ -15,6 +15,7 @@ CHEESE = passage(
     "Bob ripens the cheddar for nine months in a cool cellar. It is turned every week.\n\n"
     "```python\ndef ripen(cheese):\n    return cheese.wait(months=9)\n```",
 )
+BYTES = passage("A gigabyte has 10<sup>9</sup> bytes in the archive of the harbour.")
 TEA = passage(
     "Green tea is brewed at 80 degrees for two minutes. Black tea takes 1,000 ml of water.",
     id="00000000-0000-5000-8000-000000000002",
@@ -51,6 +52,16 @@ def best(sentence: str, question: str = "How is it made?") -> int | None:
 def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passage: int) -> None:
     """In other forms and another order, too."""
     assert best(sentence) == passage
+
+
+@pytest.mark.parametrize("power", ["10⁹", "109", "10^9", "10⁸"])
+def test_power_is_a_number_of_the_passage(power: str) -> None:
+    """A model writes it with the small sign; the passage's words have its digits alone."""
+    found = SupportFinder([BYTES], "How large is it?", language="english", reader=passage_reader())
+    claim = found.claim_of(f"A gigabyte has {power} bytes in the archive.")
+
+    assert claim is not None
+    assert found.best(claim, [1]) == (None if power == "10⁸" else 1)
 
 
 @pytest.mark.parametrize(

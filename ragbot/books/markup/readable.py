@@ -21,6 +21,7 @@ from ragbot.books.markup.titles import without_closing_marks
 from ragbot.core.code_fences import fenced_code
 from ragbot.core.formulas import FORMULA
 from ragbot.core.markdown_escaping import escape_marks
+from ragbot.core.small_numbers import SMALL_NUMBER, small_number
 
 # Whole lines of markup without words, except for a title.
 _MARK_LINE = (
@@ -274,15 +275,7 @@ def _with_colons(source: str) -> str:
 
 
 # Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
-_RAISED = re.compile(
-    r"(?P<code>`[^`\n]{1,400}`)"
-    r"|<(?P<level>su[pb])>(?P<slant>\*?)(?P<signs>[0-9+()=n\u2212-]{1,8})(?P=slant)</(?P=level)>"
-    r"|(?<=\d)<sup>(?=[(+\u2212-]?\d)"
-)
-_SMALL = {
-    "sup": str.maketrans("0123456789+-\u2212=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ"),
-    "sub": str.maketrans("0123456789+-\u2212=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₙ"),
-}
+_RAISED = re.compile(rf"(?P<code>`[^`\n]{{1,400}}`)|{SMALL_NUMBER.pattern}|(?<=\d)<sup>(?=[(+\u2212-]?\d)")
 
 
 def tidy_markdown(source: str) -> str:
@@ -308,7 +301,7 @@ def _raised(found: re.Match[str]) -> str:
     if found["code"]:
         return found["code"]
     # There are no small points: 10^6.5.
-    return found["signs"].translate(_SMALL[found["level"]]) if found["level"] else "^"
+    return small_number(found) if found["level"] else "^"
 
 
 def _tidy(source: str, pieces: list[str]) -> None:

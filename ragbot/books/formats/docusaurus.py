@@ -12,10 +12,12 @@ from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.config_globs import matches_any
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.docusaurus_versions import below, versioned_docs
 from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
+from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
@@ -56,6 +58,8 @@ _NUMBER_PREFIX = re.compile(r"(?P<number>\d+)\s*[-_.]+\s*(?P<rest>[^-_.\s].*)")
 # The theme renders first-level headings without an id, though their slugs are counted.
 _ANCHORS = AnchorRules(partial(NumberedSlugger, github_slug), h1_has_anchor=False)
 
+OWN_PAGE = "It is a page beside the docs (src/pages), which are the book."
+
 # A page without a position comes after those that have one.
 _LAST = float("inf")
 
@@ -70,6 +74,7 @@ class _Doc:
     values: FrontMatter
     source: str
     unread_words: int = 0
+    has_prefixes: bool = True
 
     @property
     def is_index(self) -> bool:
@@ -85,7 +90,7 @@ class _Doc:
 
     @property
     def strips_prefixes(self) -> bool:
-        return self.values.values.get("parse_number_prefixes") is not False
+        return self.has_prefixes and self.values.values.get("parse_number_prefixes") is not False
 
     @property
     def position(self) -> float:
@@ -122,6 +127,7 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
     config, name = _config(folder, base)
     pages: list[Page] = []
     unread: dict[str, int] = {}
+    notes: list[str] = []
     for docs in (versioned_docs(folder, base, docs, version) for docs in config.docs):
         path = normpath(f"{base}/{docs.path}" if base else docs.path)
         if path.startswith("..") or not (folder.root / path).is_dir():
@@ -129,11 +135,12 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
                 f"{name or 'Docusaurus'} has its pages at `path: '{docs.path}'`, and there is no such folder "
                 f"below {folder.root}. Give the folder that holds both, or correct `docs.path`."
             )
-        sidebars = _sidebars(folder, base, docs)
+        sidebars = _sidebars(folder, base, docs, notes)
         found = replace(docs, path="" if path == "." else path)
         own = below(base, docs.translated(config.locale))
         pages += _read_docs_folder(folder, found, config, sidebars, translated=own, unread=unread)
-    return _book(config.title, pages, folder, unread)
+    _leave_out_others(folder, base, {page.path for page in pages})
+    return _book(config.title, pages, folder, unread, notes)
 
 
 def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
@@ -143,12 +150,23 @@ def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
     return _book("", pages, folder, unread)
 
 
-def _book(title: str, pages: Sequence[Page], folder: BookFolder, unread: dict[str, int]) -> Book:
+def _leave_out_others(folder: BookFolder, base: str, read: set[str]) -> None:
+    """Record the posts of the site's blog, and the pages beside its docs."""
+    for name, reason in (("blog", LIST), ("src/pages", OWN_PAGE)):
+        path = below(base, name)
+        for found in folder.files(PAGES, path) if (folder.root / path).is_dir() else ():
+            if found not in read and _is_page(found, len(path.split("/"))):
+                folder.leave_out(found, reason)
+
+
+def _book(
+    title: str, pages: Sequence[Page], folder: BookFolder, unread: dict[str, int], notes: Sequence[str] = ()
+) -> Book:
     components = UnreadComponents()
     for page in pages:
         components.count(page.source)
-    notes = (*unread_script_notes(unread), *components.notes())
-    return Book(title, tuple(pages), tuple(folder.skipped), notes=notes)
+    found = (*notes, *unread_script_notes(unread), *components.notes())
+    return Book(title, tuple(pages), tuple(folder.skipped), notes=found)
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
@@ -170,11 +188,16 @@ def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bo
     return False
 
 
-def _sidebars(folder: BookFolder, base: str, docs: DocsFolder) -> tuple[SidebarEntry, ...]:
+def _sidebars(folder: BookFolder, base: str, docs: DocsFolder, notes: list[str]) -> tuple[SidebarEntry, ...]:
     for name in (docs.sidebars,) if docs.sidebars else SIDEBAR_NAMES:
         path = below(base, name)
         if folder.has(path):
-            return parse_sidebars(folder.read_text(path))
+            entries = parse_sidebars(folder.read_text(path))
+            if entries is None or any(entry.doc.startswith("...") for entry in entries):
+                notes.append(
+                    f"{path} is more than literals: the pages that it does not name follow by their files."
+                )
+            return entries or ()
     return ()
 
 
@@ -205,12 +228,12 @@ def _read_docs_folder(
     """
     base = len(docs_folder.path.split("/")) if docs_folder.path else 0
     paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
-    read = folder.read_each(paths, lambda path: _doc(folder, path, base, translated))
-    docs = [doc for doc in read if _is_shown(doc)]
+    read = folder.read_each(paths, lambda path: _doc(folder, path, base, docs_folder, translated))
+    docs = [doc for doc in read if _is_shown(doc, docs_folder.excluded)]
     for path in {doc.path for doc in read}.difference(doc.path for doc in docs):
         folder.leave_out(path, NOT_BUILT)
     unread.update({doc.path: doc.unread_words for doc in docs})
-    categories = _categories(folder, docs_folder.path, docs)
+    categories = _categories(folder, docs_folder, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))
     by_path = {doc.path: doc for doc in docs}
     parts = _in_sidebars(docs, sidebars, categories)
@@ -244,11 +267,13 @@ def _is_page(path: str, base: int) -> bool:
     return not any(name.startswith("_") for name in inner) and not _TEST_FILE.search("/".join(inner))
 
 
-def _is_shown(doc: _Doc) -> bool:
-    return not doc.values.is_set("draft") and not doc.values.is_set("unlisted")
+def _is_shown(doc: _Doc, excluded: Sequence[str]) -> bool:
+    inner = "/".join((*doc.folders, PurePosixPath(doc.path).name))
+    is_draft = doc.values.is_set("draft") or doc.values.is_set("unlisted")
+    return not is_draft and not matches_any(inner, excluded)
 
 
-def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
+def _doc(folder: BookFolder, path: str, base: int, docs: DocsFolder, translated: str) -> _Doc:
     *folders, name = path.split("/")[base:]
     own = "/".join((translated, *folders, name))
     read = own if translated and folder.has(own) else path
@@ -261,7 +286,8 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
         folder.skip(path, notice)
     text = as_markdown(shown.text)
     values = parse_front_matter(text)
-    return _Doc(path, tuple(folders), PurePosixPath(name).stem, values, text, shown.unread_words)
+    stem = PurePosixPath(name).stem
+    return _Doc(path, tuple(folders), stem, values, text, shown.unread_words, docs.has_prefixes)
 
 
 def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:
@@ -316,15 +342,19 @@ def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> lis
     return [*keys, (doc.position, PurePosixPath(doc.path).name)]
 
 
-def _categories(folder: BookFolder, base: str, docs: list[_Doc]) -> dict[tuple[str, ...], _Category]:
+def _categories(
+    folder: BookFolder, docs_folder: DocsFolder, docs: list[_Doc]
+) -> dict[tuple[str, ...], _Category]:
     folders = {doc.folders[: depth + 1] for doc in docs for depth in range(len(doc.folders))}
     indexes = {doc.folders: doc for doc in reversed(docs) if doc.is_index}
-    return {names: _category(folder, base, names, indexes.get(names)) for names in folders}
+    return {names: _category(folder, docs_folder, names, indexes.get(names)) for names in folders}
 
 
-def _category(folder: BookFolder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
-    values = FrontMatter(_category_values(folder, "/".join(filter(None, (base, *names)))))
-    plain, number = strip_number_prefix(names[-1])
+def _category(
+    folder: BookFolder, docs_folder: DocsFolder, names: tuple[str, ...], index: _Doc | None
+) -> _Category:
+    values = FrontMatter(_category_values(folder, "/".join(filter(None, (docs_folder.path, *names)))))
+    plain, number = strip_number_prefix(names[-1]) if docs_folder.has_prefixes else (names[-1], None)
     label = values.text("label") or (_label(folder, index) if index else "") or plain
     position = values.number("position")
     if position is None and index is not None and index.position != _LAST:

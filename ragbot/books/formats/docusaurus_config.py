@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from ragbot.books.formats.config_globs import listed_texts
 from ragbot.books.formats.script_config import braced, literal, own_keys, without_script_comments
 
 # No site has more blocks.
@@ -17,9 +18,12 @@ _PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*+\)?\s*+,\s*+\{")
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
 _TRAILING_SLASH = re.compile(r"\btrailingSlash['\"]?\s*:\s*(true|false)\b")
 # What the preset's block says of its files.
-_ABOUT_FILES = re.compile(r"\b(?:path|routeBasePath|sidebarPath|versions|lastVersion)\b")
+_ABOUT_FILES = re.compile(
+    r"\b(?:path|routeBasePath|sidebarPath|versions|lastVersion|numberPrefixParser|exclude)\b"
+)
 _VERSIONS = re.compile(r"\bversions['\"]?\s*:\s*\{")
 _VERSION = re.compile(r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<word>[\w$]+))\s*:\s*\{")
+_PREFIXES_OFF = re.compile(r"\bnumberPrefixParser['\"]?\s*:\s*false\b")
 _PATH = re.compile(r"\bpath['\"]?\s*:\s*['\"`]")
 _SIDEBARS = re.compile(r"\bsidebarPath['\"]?\s*:\s*(?:require\.resolve\(\s*)?['\"](?P<path>[^'\"\n]+)['\"]")
 
@@ -30,6 +34,8 @@ class DocsFolder:
 
     `id` is empty for the docs of the preset, `last_version` where the configuration does not name it.
     `version` is the one that is read, and `version_paths` has the routes of those that are given one.
+    `excluded` are globs of pages that are not built. With `has_prefixes` a number in front of a name gives
+    its place, and is no part of its address.
     """
 
     path: str
@@ -39,6 +45,8 @@ class DocsFolder:
     last_version: str = ""
     version: str = "current"
     version_paths: dict[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    has_prefixes: bool = True
 
     def translated(self, locale: str) -> str:
         """Return the folder, below that of the site, in which a language has its own pages."""
@@ -99,6 +107,8 @@ def _docs_folder(block: str, *, is_plugin: bool = False) -> DocsFolder:
         id="" if own_id == "default" else own_id,
         last_version=literal(own, "lastVersion"),
         version_paths=dict(_version_paths(block)),
+        excluded=tuple(listed_texts(own, "exclude")),
+        has_prefixes=_PREFIXES_OFF.search(own) is None,
     )
 
 

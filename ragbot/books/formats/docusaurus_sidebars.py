@@ -23,8 +23,8 @@ class SidebarEntry:
     is_folder: bool = False
 
 
-def parse_sidebars(text: str) -> tuple[SidebarEntry, ...]:
-    """Return the entries of all sidebars in order; none if the file is more than literals."""
+def parse_sidebars(text: str) -> tuple[SidebarEntry, ...] | None:
+    """Return the entries of all sidebars in order; None if the file is more than literals."""
     text = without_script_comments(text).strip()
     start = _START.search(text)
     opening = start.end() if start else text.find("{")
@@ -32,7 +32,7 @@ def parse_sidebars(text: str) -> tuple[SidebarEntry, ...]:
         return ()
     sidebars = parse_literal(braced(text, opening))
     if not isinstance(sidebars, dict):
-        return ()
+        return None
     return tuple(entry for items in sidebars.values() for entry in _entries(items, ()))
 
 

@@ -347,7 +347,47 @@ def test_sidebar_that_is_a_program_leaves_the_usual_order(site, text):
     root = site("a.md", "# A\n\nx\n")
     (root / "sidebars.js").write_text(text)
 
-    assert [page.address for page in load_book(root).pages] == ["docs/a", "docs/b"]
+    book = load_book(root)
+
+    assert [page.address for page in book.pages] == ["docs/a", "docs/b"]
+    assert [note.partition(":")[0] for note in book.notes] == (
+        ["sidebars.js is more than literals"]
+        if text in ("module.exports = {a: [...b]}", "{a: [", "{")
+        else []
+    )
+
+
+def test_numbers_in_names_stay_where_the_configuration_says_so(site):
+    """Links to the pages were dead."""
+    site("10-guide/02-b.md", "# B\n\nx\n")
+    root = site("9-guide/01-a.md", "# A\n\nx\n")
+    (root / "docusaurus.config.js").write_text(
+        "module.exports = {presets: [['classic', {docs: {numberPrefixParser: false}}]]};"
+    )
+
+    assert [(page.address, page.parts) for page in load_book(root).pages] == [
+        ("docs/10-guide/02-b", ("10-guide",)),
+        ("docs/9-guide/01-a", ("9-guide",)),
+    ]
+
+
+def test_pages_that_are_excluded_or_no_docs_are_counted_as_left_out(site):
+    """Drafts were chapters, and nobody was told of a FAQ that is not read."""
+    for path in ("drafts/b.md", "../src/pages/faq.mdx", "../src/pages/_part.md", "../blog/2026-01-01-new.md"):
+        site(path, "# X\n\nx\n")
+    root = site("a.md", "# A\n\nx\n")
+    (root / "docusaurus.config.js").write_text(
+        "module.exports = {presets: [['classic', {docs: {exclude: ['**/drafts/**']}, blog: {}}]]};"
+    )
+
+    book = load_book(root)
+
+    assert [page.address for page in book.pages] == ["docs/a"]
+    assert {(left.reason, left.suffix, left.files) for left in book.left_out} == {
+        ("It is a draft, or the site does not build it.", ".md", 1),
+        ("It is a page beside the docs (src/pages), which are the book.", ".mdx", 1),
+        ("It is a page of the site's blog, or a list of pages.", ".md", 1),
+    }
 
 
 def test_questions_in_the_javascript_of_a_page_are_sections(site):

@@ -8,41 +8,39 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-import structlog
-
 from ragbot.answering.turns import RunningTurn, replayed
 from ragbot.core.answers import Delta, Event, Finished, Retrieved, Status
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import AnswerCut, DeadlineExceeded, RagbotError
 from ragbot.storage.message_rows import MessageFacts
 
-log = structlog.get_logger(__name__)
-
 # How often a turn without a reader is checked for a request to stop, and one that is waited for is read.
 LOOK_EVERY_S = 0.5
 
 
 def finish_without_reader(
-    running: RunningTurn, is_stopped: Callable[[], bool], *, wait_first: Callable[[], object]
+    running: RunningTurn,
+    is_stopped: Callable[[], bool],
+    *,
+    wait_first: Callable[[], object],
+    ended: Callable[[], object],
 ) -> None:
     """Draw the rest of a turn in a thread, so that it is recorded; end it if its reader has stopped it.
 
-    `wait_first` returns when no other thread draws from the turn any more. The turn's own deadline and slot
-    limit how long and how many go on.
+    `wait_first` returns when no other thread draws from the turn any more. `ended` is called when the turn is
+    recorded. The turn's own deadline and slot limit how long and how many go on.
     """
     has_ended = threading.Event()
 
     def finish() -> None:
         with suppress(Exception):
             wait_first()
-        try:
+        # The turn records an error; nobody listens.
+        with suppress(Exception):
             deque(running.events, maxlen=0)
-        except Exception as error:
-            # The turn has recorded it; nobody listens.
-            log.info("unread_answer_ended", code=getattr(error, "code", type(error).__name__))
-        finally:
-            running.events.close()
-            has_ended.set()
+        running.events.close()
+        has_ended.set()
+        ended()
 
     def watch() -> None:
         # A model may think for long before the next event comes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from datetime import UTC, datetime
 from traceback import format_exception
 
@@ -142,6 +143,35 @@ def test_stream_that_the_reader_left_says_so(asked, capsys) -> None:
     (line,) = lines_of(capsys.readouterr().out)
     assert line["outcome"] == "stopped"
     assert "error" not in line
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome", "errors"), [("[1].", "answered", 0), (AnswerCut("It broke."), "failed", 1)]
+)
+def test_answer_that_goes_on_without_its_reader_has_a_line_of_its_own(
+    asked, capsys, last: str | Exception, outcome: str, errors: int
+) -> None:
+    """It was not stopped, and what it costs is known at its end."""
+    client = asked(generator=ScriptedGenerator("Nine ", "months ", last))
+
+    with client.post("/query", json={"query": QUESTION, "stream": True, "resumable": True}) as reply:
+        next(reply.response)
+        next(reply.response)
+    for thread in threading.enumerate():
+        if thread.name == "unread-answer":
+            thread.join(60)
+
+    printed = capsys.readouterr().out
+    (line,) = lines_of(printed)
+    (end,) = lines_of(printed, "unread_answer_ended")
+    assert (line["outcome"], "model" in line, "error" in line) == ("goes_on", False, False)
+    assert (end["outcome"], end["model"], end.get("error")) == (
+        outcome,
+        "test/scripted",
+        "answer_cut" if errors else None,
+    )
+    assert (end["request_id"], end["message"]) == (line["request_id"], line["message"])
+    assert f'query_errors_total{{code="answer_cut"}} {errors}.0' in client.get("/metrics").text
 
 
 def test_error_has_its_code_on_the_line(asked, capsys) -> None:

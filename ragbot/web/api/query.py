@@ -15,7 +15,7 @@ from ragbot.core.answers import Event
 from ragbot.services import current_services
 from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.middleware.access_log import log_turn
+from ragbot.web.middleware.access_log import RequestLog, log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot
 from ragbot.web.schemas import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
@@ -86,4 +86,10 @@ def _finishing(running: RunningTurn) -> Callable[[Callable[[], object]], None] |
     if message_id is None:
         return None
     is_stopped = partial(current_services().stop_requests.has, message_id)
-    return lambda wait: finish_without_reader(running, is_stopped, wait_first=wait)
+    request_log: RequestLog = g.request_log
+
+    def go_on(wait: Callable[[], object]) -> None:
+        request_log.hand_over_turn()
+        finish_without_reader(running, is_stopped, wait_first=wait, ended=request_log.end_turn)
+
+    return go_on

@@ -86,10 +86,29 @@ class RequestLog:
         self.reason: str | None = None
         self._running: RunningTurn | None = None
         self._turn_at = 0
+        self._turn_goes_on = False
 
     def begin_turn(self, running: RunningTurn) -> None:
         """Note a turn that begins now."""
         self._running, self._turn_at = running, time.time_ns()
+
+    def hand_over_turn(self) -> None:
+        """Note that the turn goes on without its reader, unless it has ended. Its end has its own line."""
+        running = self._running
+        has_ended = running is None or running.turn.replayed or running.ending.ended().persist_ms is not None
+        self._turn_goes_on = not has_ended
+
+    def end_turn(self) -> None:
+        """Count and log the end of a turn that was handed over."""
+        if not self._turn_goes_on:
+            return
+        fields = self._ended_fields()
+        error = fields.get("error")
+        if error:
+            self._metrics.count("query_errors_total", code=error)
+        level = log.warning if error else log.info
+        line = {"request_id": self._request_id, "client": self._client, **fields}
+        level("unread_answer_ended", **_filled(line))
 
     def finish(self, response: Response) -> None:
         """Note the status, and log the request now or when its streamed body ends."""
@@ -133,7 +152,7 @@ class RequestLog:
         failed = self._status >= 500 or (error is not None and self._status < 400)
         self._end_trace(line, failed=failed)
         level = log.warning if failed else log.info
-        level("request", **{name: value for name, value in line.items() if value not in (None, "", [])})
+        level("request", **_filled(line))
 
     def _count(self, seconds: float, error: str | None) -> None:
         method, endpoint = self._method, self._route
@@ -157,16 +176,23 @@ class RequestLog:
         self._trace.end(TracedTurn(line, failed, self._turn_at, stages))
 
     def _turn_fields(self) -> dict[str, Any]:
+        if self._turn_goes_on:
+            return {**self._ids(), "outcome": "goes_on"}
+        return self._ended_fields()
+
+    def _ids(self) -> dict[str, Any]:
+        turn = self._running.turn if self._running else None
+        return {"session": _shown(turn.session_id), "message": _shown(turn.message_id)} if turn else {}
+
+    def _ended_fields(self) -> dict[str, Any]:
         if self._running is None:
             return {}
-        turn = self._running.turn
-        ids: dict[str, Any] = {"session": _shown(turn.session_id), "message": _shown(turn.message_id)}
-        if turn.replayed:
-            return {**ids, "replayed": True}
+        if self._running.turn.replayed:
+            return {**self._ids(), "replayed": True}
         ended = self._running.ending.ended()
         answer = ended.answer
         return {
-            **ids,
+            **self._ids(),
             # Not closed yet: another thread is interrupting the model, as the reader has left.
             "outcome": "stopped" if ended.persist_ms is None else str(answer.status),
             "mode": str(answer.mode),
@@ -208,6 +234,10 @@ class _LoggedBody:
                 close()
         finally:
             self._request_log.end()
+
+
+def _filled(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if value not in (None, "", [])}
 
 
 def log_early_error(metrics: Metrics, refusal: EarlyRefusal) -> None:

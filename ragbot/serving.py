@@ -15,7 +15,7 @@ import structlog
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
 
-from ragbot.config import load_settings, settings_notes
+from ragbot.config import changed_since_start, load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.sockets import discard_rest, shut_down
 from ragbot.core.timers import TIMERS
@@ -234,6 +234,8 @@ def post_worker_init(worker: Any) -> None:
     from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
+    for note in changed_since_start(_settings, services.settings):
+        log.warning("setting_doubtful", note=note)
     refuse_with_problems(partial(log_early_error, services.metrics))
     warm_up = Thread(target=_warm_up, args=(worker, warm), daemon=True, name="warm-up")
     warm_up.start()

@@ -15,6 +15,17 @@ from ragbot.config.settings import ENV_FILE, Settings
 from ragbot.config.unknown_names import unknown_names
 from ragbot.core.errors import ConfigurationError
 
+# What the server takes once: it rests on its main process, and new workers do not change it.
+TAKEN_AT_START = (
+    "host",
+    "port",
+    "web_concurrency",
+    "max_streams",
+    "reserve_threads",
+    "max_requests",
+    "query_deadline_s",
+)
+
 
 def settings_as_json(settings: Settings) -> dict[str, Any]:
     """Return every setting as plain JSON for `load_settings` in another process. Contains the secrets."""
@@ -59,6 +70,15 @@ def settings_notes(settings: Settings) -> list[str]:
             "Set OPENAI_API_KEY, to any word where the server needs none."
         )
     return notes
+
+
+def changed_since_start(started: Settings, now: Settings) -> list[str]:
+    """Return a sentence for each setting that the server took at its start and that is another now."""
+    return [
+        f"{name.upper()} was changed after the start; the server takes it when it is restarted, not at HUP."
+        for name in TAKEN_AT_START
+        if getattr(started, name) != getattr(now, name)
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url
 
 from ragbot import create_app
-from ragbot.config import PROJECT_ROOT, Settings, load_settings, settings_as_json
+from ragbot.config import PROJECT_ROOT, Settings, changed_since_start, load_settings, settings_as_json
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 
@@ -412,6 +412,17 @@ def test_making_an_app_opens_nothing(tmp_path: Path) -> None:
 
     assert app.extensions
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_hup_does_not_reach_are_told() -> None:
+    """The app would take more questions than the server has threads."""
+    started = load_settings({"MAX_STREAMS": 4, "CACHE_TTL_HOURS": 5, "QUERY_DEADLINE_S": 30})
+    now = load_settings({"MAX_STREAMS": 40, "CACHE_TTL_HOURS": 6, "QUERY_DEADLINE_S": 30})
+
+    assert changed_since_start(started, started) == []
+    assert changed_since_start(started, now) == [
+        "MAX_STREAMS was changed after the start; the server takes it when it is restarted, not at HUP."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ def describe(query: DescriptionQuery) -> Response:
     reply = _reply(services, edition, examples)
     response = Response(orjson.dumps(reply.model_dump()), mimetype="application/json")
     response.headers["Cache-Control"] = CACHE_CONTROL
+    # Whether a page of another origin may read it is told to those alone that name their origin.
+    response.vary.add("Origin")
     response.add_etag()
     response.make_conditional(request)
     return response

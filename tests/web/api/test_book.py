@@ -109,6 +109,17 @@ def test_reply_is_not_sent_again_while_nothing_changes(page: FlaskClient) -> Non
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
+@pytest.mark.parametrize("origin", [None, "https://book.test", "https://evil.test"])
+def test_caches_keep_a_reply_for_each_origin(make_app: AppMaker, origin: str | None) -> None:
+    """One that a crawler has got is refused by the browser of the book's page."""
+    app = make_app({"ALLOWED_ORIGINS_STR": "https://book.test"})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+
+    reply = app.test_client().get("/book", headers={"Origin": origin} if origin else {})
+
+    assert [name.strip() for name in reply.headers["Vary"].split(",")] == ["Origin"]
+
+
 def test_another_edition_has_another_tag(app: OpenAPI, client: FlaskClient) -> None:
     """Or a page would show the old book for ever."""
     tag = client.get("/book").headers["ETag"]

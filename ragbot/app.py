@@ -141,9 +141,9 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
         is_password_right=is_console_password_right,
         page_session=page_session if settings.widget_token_minutes else None,
     )
-    require_widget_tokens(app, questions=questions)
     guard_admin(app)
     refuse_large_bodies(app, exempt=("ingest.send",))
+    require_widget_tokens(app, questions=questions)
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, request
 from itsdangerous import BadData, URLSafeTimedSerializer
+from werkzeug.exceptions import HTTPException
 
 from ragbot.config import Settings
 from ragbot.services import current_services
@@ -73,8 +74,8 @@ def _tokens(secret: str, lifetime_s: int) -> WidgetTokens:
 def require_widget_tokens(app: Flask, *, questions: tuple[Blueprint, ...]) -> None:
     """Refuse calls of these blueprints without a token, where tokens are on.
 
-    Call this after `limit_calls`, so that whoever tries tokens is counted by address. The console has its own
-    password, and a cookie that says so.
+    Call this after `limit_calls`, so that whoever tries tokens is counted by address, and after
+    `refuse_large_bodies`. The console has its own password, and a cookie that says so.
     """
     names = {blueprint.name for blueprint in questions}
 
@@ -107,8 +108,12 @@ def _session(tokens: WidgetTokens) -> str | None:
 def _in_form() -> str:
     if request.mimetype != "application/x-www-form-urlencoded":
         return ""
-    with body_timeout(request.environ):
-        return request.form.get(FIELD, "")
+    try:
+        with body_timeout(request.environ):
+            return request.form.get(FIELD, "")
+    except (HTTPException, OSError):
+        # A body that is too large or broken has no token: the call counts, and is refused.
+        return ""
 
 
 def sent_origin() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -191,6 +192,20 @@ def test_form_needs_a_slot_as_a_question_does(make_app: AppMaker) -> None:
 
     slot.give_back()
     assert (reply.status_code, "Too many questions" in reply.text) == (503, True)
+
+
+def test_form_that_is_too_large_counts_and_is_no_fault(
+    make_app: AppMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody may send one where tokens are on, and operators are told of faults alone."""
+    settings: dict[str, Any] = {"WIDGET_TOKEN_MINUTES": 5, "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3"}
+    quota = {"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 2}
+    client = make_app({**settings, **quota}).test_client()
+
+    statuses = [asked(client, more="x" * 70_000).status_code for _ in range(3)]
+
+    assert statuses == [413, 413, 429]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_form_carries_its_token_where_tokens_are_on(make_app: AppMaker) -> None:

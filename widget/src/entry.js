@@ -126,7 +126,9 @@ class Widget {
         if (node) observer.observe(node, { childList: true, attributes: true, attributeFilter: THEME_ATTRIBUTES });
       }
       if (!document.body) return; // It is being replaced.
-      if (!this.host.isConnected && !page?.isConnected) document.body.append(this.host); // The panel takes the page's place itself.
+      if (this.host.isConnected || page?.isConnected) return; // The panel takes the page's place itself.
+      document.body.append(this.host);
+      this.afterMove?.();
     };
     attach();
   }

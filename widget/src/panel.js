@@ -19,7 +19,9 @@ const WAKING_MS = 6000; // An awake service says something sooner.
 /** Make the panel, closed. */
 export async function openPanel(widget) {
   const say = await loadWords(widget.config.language, widget.config.base);
-  return new Panel(widget, say);
+  const panel = new Panel(widget, say);
+  widget.afterMove = () => panel.goOnAfterMove(); // A site has put another body in the place of the old one.
+  return panel;
 }
 
 class Panel {
@@ -28,6 +30,8 @@ class Panel {
   #afterwards = null; // What to do when the running question is over.
   #opener = null;
   #selection = '';
+  #scrolled = 0; // How far the talk is.
+  #focused = null; // What has the focus in the panel.
 
   constructor({ config, host, root, button: launch, theme }, say) {
     Object.assign(this, { config, host, root, launch, say, isPage: config.mode === 'page' });
@@ -63,7 +67,16 @@ class Panel {
     }, make('div', { class: 'head' }, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
     this.panel.addEventListener('keydown', (event) => this.#key(event));
     for (const event of ['keyup', 'keypress']) this.panel.addEventListener(event, keepFromSite);
+    this.talk.addEventListener('scroll', () => { this.#scrolled = this.talk.scrollTop; }, { passive: true });
+    this.panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
+    this.panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = this.root.activeElement; }));
     this.root.append(this.panel);
+  }
+
+  /** Bring the scroll and the focus back, which an element loses when it is moved. */
+  goOnAfterMove() {
+    this.talk.scrollTop = this.#scrolled;
+    if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
   }
 
   #form() {

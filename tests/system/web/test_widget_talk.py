@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.system.web.console_fake_api import event
-from tests.system.web.widget_visit import MOTOR, Visit
+from tests.system.web.widget_visit import MOTOR, Visit, answer_with
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
@@ -138,3 +138,23 @@ def test_question_that_is_being_typed_stays_when_another_is_asked_again(visit: V
 
     expect(visit.field).to_have_value("A second question")
     expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+
+
+def test_talk_stays_where_it_is_when_the_site_puts_another_body_in_place(visit: Visit) -> None:
+    """Some routers do so for each page; an element that is moved loses its scroll and its focus."""
+    visit.go().open()
+    paragraphs = "\n\n".join(f"Paragraph {number}." for number in range(60))
+    answer_with(visit.page, paragraphs, sources=[], citations=[], status="answered")
+    visit.ask()
+    talk = visit.page.locator("ragbot-widget .talk")
+    talk.evaluate(
+        "one => new Promise((done) => { one.addEventListener('scroll', done); one.scrollTop = 1000; })"
+    )
+    visit.field.focus()
+
+    visit.page.evaluate(
+        "document.body.replaceWith(document.createElement('body')); new Promise((done) => setTimeout(done))"
+    )
+
+    assert talk.evaluate("one => one.scrollTop") == 1000
+    expect(visit.field).to_be_focused()

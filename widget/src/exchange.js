@@ -105,7 +105,7 @@ export class Exchange {
     this.state.hidden = true;
     this.painting ??= setTimeout(() => {
       this.painting = null;
-      this.view.show(this.answer);
+      this.#show();
       this.panel.keepInView();
     }, 60);
   }
@@ -135,8 +135,18 @@ export class Exchange {
 
   /** Show the answer with links to where its places are, as it is known by now. */
   showAgain() {
-    this.view.show(this.answer, { afresh: true });
+    this.#show({ afresh: true });
     this.#placeMarks();
+  }
+
+  /** Show the answer. What has the focus in it keeps it, though its block is made anew. */
+  #show(how) {
+    const all = () => [...this.body.querySelectorAll('a, button, [tabindex]')];
+    const at = all().indexOf(this.panel.root.activeElement);
+    this.view.show(this.answer, how);
+    if (at < 0 || all()[at] === this.panel.root.activeElement) return;
+    all()[at]?.focus({ preventScroll: true });
+    this.panel.keepFocus();
   }
 
   #showTools() {
@@ -187,7 +197,7 @@ export class Exchange {
   /** Say why there is no whole answer, and offer to ask again. */
   fail(sentence, { again, elsewhere } = {}) {
     this.#stopPainting();
-    this.view.show(this.answer);
+    this.#show();
     this.tell(sentence);
     this.failed = true;
     this.tools.replaceChildren(button(this.say('again'), again, { class: 'small' }));

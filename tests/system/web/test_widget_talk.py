@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.system.web.console_fake_api import event
+from tests.system.web.widget_site import BOOK_URL
 from tests.system.web.widget_visit import MOTOR, Visit, answer_with
 
 pytest.importorskip("playwright")
@@ -158,3 +159,26 @@ def test_talk_stays_where_it_is_when_the_site_puts_another_body_in_place(visit: 
 
     assert talk.evaluate("one => one.scrollTop") == 1000
     expect(visit.field).to_be_focused()
+
+
+def test_mark_keeps_the_focus_while_its_answer_grows_and_ends(visit: Visit) -> None:
+    """Its block is made anew then: a reader with a keyboard goes on from the mark, and Esc closes."""
+    visit.go()
+    begin_to_ask(visit)
+    told = TOLD | {"sources": [{"url": f"{BOOK_URL}faults/", "heading_path": ["Faults"], "quote_text": "Q"}]}
+    feed(visit, "sources", told)
+    feed(visit, "delta", {"text": "It is so. [1]"})
+    mark = visit.page.locator(".answer a.mark")
+    mark.focus()
+
+    feed(visit, "delta", {"text": " And more."})
+    expect(visit.page.locator(".answer")).to_contain_text("And more.")
+    expect(mark).to_be_focused()
+    done = told | {"answer": "It is so. [1] And more.", "citations": [], "status": "answered"}
+    feed(visit, "done", done)
+
+    expect(visit.page.get_by_role("button", name="Helpful", exact=True)).to_be_visible()
+    expect(mark).to_be_focused()
+    visit.page.keyboard.press("Escape")
+    visit.page.keyboard.press("Escape")
+    expect(visit.panel).to_be_hidden()

@@ -110,9 +110,11 @@ export class Exchange {
     }, 60);
   }
 
+  /** Say how it stands, to screen readers too. */
   tell(text) {
     this.state.hidden = !text;
     this.state.textContent = text;
+    this.panel.live.textContent = text;
   }
 
   #stopPainting() {
@@ -183,7 +185,6 @@ export class Exchange {
       await this.panel.service.rate(this.sessionId, this.messageId, body);
     } catch (trouble) {
       this.tell(sentenceOf(trouble, this.say));
-      this.panel.live.textContent = this.state.textContent;
       return false;
     }
     this.tell('');

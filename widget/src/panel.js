@@ -361,6 +361,7 @@ class Panel {
     const run = { exchange, controller, place: null, waking: 0 };
     this.#running = run;
     this.#showRunning(true);
+    exchange.tell(this.say('thinking'));
     run.waking = setTimeout(() => exchange.answer || exchange.tell(this.say('waking')), WAKING_MS);
     try {
       const reply = await call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
@@ -413,7 +414,6 @@ class Panel {
     const isAway = ['unreachable', 'origin_not_allowed'].includes(trouble.code);
     const elsewhere = isAway ? this.config.fallback || new URL('ask', this.config.base).href : null;
     exchange.fail(sentenceOf(trouble, this.say), { again, elsewhere: this.isPage ? null : elsewhere });
-    this.live.textContent = sentenceOf(trouble, this.say);
     this.announceEvent('error', { code: trouble.code });
   }
 

@@ -182,3 +182,15 @@ def test_mark_keeps_the_focus_while_its_answer_grows_and_ends(visit: Visit) -> N
     visit.page.keyboard.press("Escape")
     visit.page.keyboard.press("Escape")
     expect(visit.panel).to_be_hidden()
+
+
+def test_screen_readers_hear_how_a_question_stands(visit: Visit) -> None:
+    """The talk itself is silent, as it grows word by word: one place tells beginning, stop and end."""
+    visit.go()
+    begin_to_ask(visit)
+    live = visit.page.locator("ragbot-widget .panel > [role=status]")
+    expect(live).to_have_text("Looking it up …")
+
+    visit.field.press("Escape")
+
+    expect(live).to_have_text("Stopped.")

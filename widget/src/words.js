@@ -32,6 +32,6 @@ const TROUBLES = {
 export function sentenceOf(trouble, say) {
   const key = TROUBLES[trouble.code] ?? 't_unknown';
   const seconds = trouble.waitS ?? 60;
-  const wait = seconds <= 120 ? say('t_seconds', { n: seconds }) : say('t_minutes', { n: Math.ceil(seconds / 60) });
-  return say(key, { wait });
+  const [unit, of] = seconds <= 120 ? ['t_seconds', 1] : seconds <= 7200 ? ['t_minutes', 60] : ['t_hours', 3600];
+  return say(key, { wait: say(unit, { n: Math.ceil(seconds / of) }) });
 }

@@ -132,3 +132,22 @@ def test_trouble_is_told_in_a_sentence(visit: Visit) -> None:
 
         expect(visit.page.locator(".exchange").last.locator(".answer")).to_contain_text("fuse is blown")
         expect(visit.page.locator(".exchange")).to_have_count(number)
+
+
+WAITS = [(120, "120 s"), (121, "3 min"), (7200, "120 min"), (71000, "20 h")]
+
+
+@pytest.mark.parametrize(("seconds", "wait"), WAITS)
+def test_wait_is_told_in_a_unit_that_fits(visit: Visit, seconds: int, wait: str) -> None:
+    """The quota of a day may be used up for most of it."""
+    visit.go().open()
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Retry-After": str(seconds),
+    }
+    reply_with(visit.page, status=429, headers=headers, json={"code": "rate_limited"})
+
+    exchange = visit.ask()
+
+    expect(exchange.locator(".state")).to_have_text(f"You have asked a lot. Try again in {wait}.")

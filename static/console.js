@@ -1242,6 +1242,7 @@ byId('talks-button').addEventListener('click', () => showTalks(byId('talks').hid
 for (const id of ['talks', 'talks-button']) {
   byId(id).addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || byId('talks').hidden) return;
+    event.stopPropagation(); // An answer that arrives meanwhile goes on.
     showTalks(false);
     byId('talks-button').focus();
   });

@@ -224,3 +224,20 @@ def test_talk_that_arrives_late_is_not_mixed_into_another(console: Page, *, is_t
     open_list(console)
     titles = [FOLLOW_UP, ANSWERED] if is_there else [FOLLOW_UP]
     assert listed(console).locator(".talk-title").all_inner_texts() == titles
+
+
+def test_escape_that_closes_the_list_does_not_stop_an_answer(console: Page) -> None:
+    """One press does one thing; the next one stops the answer."""
+    console.route("**/query", lambda route: None)
+    console.fill("#question", ANSWERED)
+    console.press("#question", "Enter")
+    stop = console.get_by_role("button", name="Stop")
+    expect(stop).to_be_visible()
+    open_list(console)
+
+    console.keyboard.press("Escape")
+    expect(console.locator("#talks")).to_be_hidden()
+    expect(stop).to_be_visible()
+
+    console.keyboard.press("Escape")
+    expect(stop).to_be_hidden()

@@ -1039,6 +1039,7 @@ function showPage(payload, { isFirst }) {
 function exchangeOf(message) {
   const asked = { query: words(message.query), mode: words(message.mode) || 'full_book' };
   if (message.selected_text) asked.selected_text = words(message.selected_text);
+  if (byId('book') && message.book) asked.book = words(message.book);
   const exchange = new Exchange(asked);
   exchange.finish(message);
   if (message.status === 'failed') {

@@ -314,6 +314,7 @@ class MessageReply(BaseModel):
     status: Status
     sources: list[SourceReply]
     citations: list[CitationReply]
+    book: str
     model: str | None
     created_at: datetime
     feedback: FeedbackReply | None
@@ -421,6 +422,7 @@ def _message(message: MessageFacts) -> dict[str, Any]:
         "status": message.status,
         "sources": [_source(source) for source in message.sources],
         "citations": _citations(message.sources),
+        "book": message.book,
         "model": message.model,
         "created_at": timestamp(message.created_at),
         "feedback": feedback,

@@ -171,6 +171,7 @@ class FakeApi:
     made_up: tuple[str, list[dict[str, Any]], list[dict[str, Any]]] = ("", [], [])
     pause: Callable[[], None] = lambda: None
     ratings_fail: bool = False
+    books: tuple[dict[str, str], ...] = ()
     book: dict[str, Any] | None = field(
         default_factory=lambda: {
             "title": "Physical AI & Humanoid Robotics",
@@ -317,7 +318,11 @@ def build(api: FakeApi) -> Flask:
     @app.get("/")
     def console() -> str:
         return render_template(
-            "console.html", version="0.1.0", book=api.book, examples=EXAMPLES if api.book else []
+            "console.html",
+            version="0.1.0",
+            book=api.book,
+            books=api.books,
+            examples=EXAMPLES if api.book else [],
         )
 
     @app.post("/query")
@@ -404,6 +409,7 @@ def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[byte
     )
     kept = {key: whole[key] for key in KEPT_FIELDS} | {
         "query": body["query"],
+        "book": body.get("book", "main"),
         "selected_text": body.get("selected_text"),
         "feedback": None,
     }

@@ -123,7 +123,7 @@ def test_message_tells_what_was_asked_and_answered(reader: FlaskClient, session_
 
     assert message.keys() == {
         *("message_id", "query", "mode", "selected_text", "answer", "status", "sources"),
-        *("citations", "model", "created_at", "feedback", "latency_ms", "grounding"),
+        *("citations", "book", "model", "created_at", "feedback", "latency_ms", "grounding"),
     }
     assert (message["query"], message["mode"], message["selected_text"]) == (HOW_LONG, "full_book", None)
     for name in ("message_id", "answer", "status", "sources", "citations"):

@@ -283,6 +283,21 @@ def test_console_says_so_when_there_is_no_book(chromium: Browser) -> None:
         assert watch.complaints == []
 
 
+def test_question_of_the_history_goes_to_its_own_book_again(chromium: Browser) -> None:
+    """Whatever book is chosen meanwhile, and not to the service's first one."""
+    books = tuple({"book": name, "title": name.title()} for name in ("main", "second"))
+    with serving(FakeApi(books=books)) as api, opened(chromium, api.url) as (page, _):
+        page.select_option("#book", "second")
+        ask(page, "What is a node?")
+        page.reload()
+        page.select_option("#book", "main")
+
+        named(page.locator(".exchange"), "repeat").click()
+
+        expect(page.locator(".exchange").nth(1)).to_be_visible()
+        assert [asked["book"] for asked in api.asked] == ["second", "second"]
+
+
 def reply_with(page: Page, **response: Any) -> None:
     """Let every later question be answered by just this."""
     page.unroute("**/query")

@@ -137,7 +137,12 @@ def probe_provider(settings: Settings, paid: PaidProvider) -> Iterator[Finding]:
     from ragbot.providers.openai.probe import probe_provider as probe
 
     is_embedder = settings.chosen_embedder == "openai"
-    yield from probe(paid.client, settings.models, settings.chosen_embedding_model if is_embedder else None)
+    yield from probe(
+        paid.client,
+        settings.models,
+        settings.chosen_embedding_model if is_embedder else None,
+        prompt_tokens=settings.context_tokens + settings.history_tokens,
+    )
 
 
 def _costs(settings: Settings) -> CostOf:

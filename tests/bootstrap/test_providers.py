@@ -61,8 +61,7 @@ def test_model_that_cannot_restate_questions_still_answers(make_app: AppMaker) -
         )
         services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
         with ThreadPoolExecutor(3) as readers:
-            replies = [
-                reply.result() for reply in [readers.submit(asked, app, number) for number in range(3)]
-            ]
+            under_way = [readers.submit(asked, app, number) for number in range(3)]
+            replies = [reply.result() for reply in under_way]
 
     assert replies == [("Nine months [1].", [])] * 3

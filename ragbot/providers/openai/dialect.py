@@ -29,6 +29,10 @@ _LEAST_LIMIT = 16
 _LESS = 0.6
 # Our count of tokens is some 15 % exact.
 _MARGIN = 0.85
+# Where a server reads less than this share of a prompt, it has cut it. (It may count 2 for 3 ideographs.)
+_CUT_SHARE = 0.5
+# No server that cuts leaves less; one that tells fewer counts something else, such as what is not cached.
+LEAST_CUT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,16 @@ def _with_shorter_prompt(
     share = min(share, _MARGIN)
     fits = max(1, int(prompt_tokens * max(share, 0.05)))
     return replace(dialect, prompt_tokens=fits)
+
+
+def with_silent_cut(dialect: ServerDialect, *, read_tokens: int, prompt_tokens: int) -> ServerDialect:
+    """Return the dialect with what a server reads that cuts a longer prompt and does not say so.
+
+    `read_tokens` is what it has counted, and `prompt_tokens` our own count. It is learnt once.
+    """
+    if dialect.prompt_tokens or not LEAST_CUT <= read_tokens < prompt_tokens * _CUT_SHARE:
+        return dialect
+    return replace(dialect, prompt_tokens=int(read_tokens * _MARGIN))
 
 
 def merged(now: ServerDialect, before: ServerDialect, after: ServerDialect) -> ServerDialect:

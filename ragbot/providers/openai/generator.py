@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import quote
+
+import structlog
 
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
@@ -26,7 +29,7 @@ from ragbot.core.ports import Pieces
 from ragbot.core.text import count_tokens
 from ragbot.providers.openai.chat_request import ChatRequest, chat_request
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.dialect import ServerDialect, adapted, merged
+from ragbot.providers.openai.dialect import ServerDialect, adapted, merged, with_silent_cut
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
@@ -39,6 +42,8 @@ from ragbot.providers.openai.stream import (
     tells_thoughts,
 )
 from ragbot.providers.openai.thoughts import ThoughtFilter
+
+log = structlog.get_logger(__name__)
 
 # Kept of the deadline for answering without a model when this one does not speak in time.
 RESERVE_S = 2.0
@@ -177,13 +182,12 @@ class OpenAIGenerator:
 
     @contextmanager
     def _charged_without_a_word(self, answer: _Answer) -> Iterator[None]:
-        """Note what is owed for a call that fails here: its prompt was read, and it may have thought."""
+        """Note the cost of a call that fails within the block: its prompt was read, with thoughts perhaps."""
         try:
             yield
-        except RefusedInStream:
-            raise
-        except BaseException:
-            answer.call.generation.unspoken += self._usage(answer, ())
+        except BaseException as error:
+            if not isinstance(error, RefusedInStream):
+                answer.call.generation.unspoken += self._usage(answer, ())
             raise
 
     def _answer(
@@ -248,8 +252,9 @@ class OpenAIGenerator:
         )
 
     def _learn_from(self, answer: _Answer) -> None:
-        """Remember how this model writes its thoughts."""
+        """Remember how this model writes its thoughts, and whether its server cuts prompts."""
         seen, is_whole = answer.thoughts.seen, answer.reader.ending is Ending.WHOLE
+        self._learn_context(answer)
         self._memory.learn(
             lambda now: replace(
                 now,
@@ -258,6 +263,14 @@ class OpenAIGenerator:
                 plain=not seen.unopened and (now.plain or (is_whole and self._may_think_unopened)),
             )
         )
+
+    def _learn_context(self, answer: _Answer) -> None:
+        read, _ = counted_tokens(answer.reader.usage) or (0, 0)
+        sent = answer.request.prompt_tokens
+        cut = partial(with_silent_cut, read_tokens=read, prompt_tokens=sent)
+        if cut(known := self._memory.current()) != known:
+            log.warning("prompt_cut_by_server", model=self.name, sent_tokens=sent, read_tokens=read)
+            self._memory.learn(cut)
 
 
 class _OnlyThoughts(Exception):

@@ -10,21 +10,25 @@ from urllib.parse import parse_qsl
 from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
-from ragbot.core.errors import DeadlineExceeded, ProviderError
+from ragbot.core.errors import ContextOverflow, DeadlineExceeded, ProviderError
 from ragbot.core.findings import Finding
+from ragbot.core.text import count_tokens
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.dialect import ServerDialect
+from ragbot.providers.openai.dialect import LEAST_CUT, ServerDialect
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
 from ragbot.providers.openai.http_client import CallFailed, ResponseRefused
 
 # A local server may load its model first.
-PROBE_S = 60.0
+PROBE_S = 120.0
 LIST_S = 5.0
 # Models that think need them; others stop after their sentence.
 ANSWER_TOKENS = 400
 _PASSAGE = "The kettle in the kitchen is green. It holds two litres."
+_BEFORE = "The cellar is cool and dark, and its door is shut at night. "
 _QUESTION = "Which colour is the kettle?"
+# A server that has read less of a prompt has cut it; our own count is some 15 % exact.
+_CUT_SHARE = 0.7
 # Servers that answer well and do not list their models.
 _LISTS_NOTHING = (400, 403, 404, 405, 501)
 
@@ -42,12 +46,15 @@ _UNREACHED = (
 
 
 def probe_provider(
-    client: OpenAIClient, models: Sequence[str], embedding_model: str | None
+    client: OpenAIClient, models: Sequence[str], embedding_model: str | None, *, prompt_tokens: int
 ) -> Iterator[Finding]:
-    """Yield a finding for the list of models, for an answer of each model, and for a vector."""
+    """Yield a finding for the list of models, for an answer of each model, and for a vector.
+
+    `prompt_tokens` is the length of the prompts that the models are asked with.
+    """
     yield _checked("provider: models", "OPENAI_BASE_URL", lambda: _listed(client, models))
     for setting, model in zip(("OPENAI_LLM_MODEL", "OPENAI_LLM_FALLBACK_MODEL"), models, strict=False):
-        yield _checked(f"provider: {model}", setting, partial(_answered, client, model))
+        yield _checked(f"provider: {model}", setting, partial(_answered, client, model, prompt_tokens))
     if embedding_model:
         yield _checked(
             f"provider: {embedding_model}",
@@ -114,13 +121,22 @@ def _listed(client: OpenAIClient, models: Sequence[str]) -> str:
     return f"{said}; not among them: {', '.join(missing)}" if missing else said
 
 
-def _answered(client: OpenAIClient, model: str) -> str:
+def _answered(client: OpenAIClient, model: str, prompt_tokens: int) -> str:
     started = time.perf_counter()
     first_s = 0.0
-    prompt, generation = _prompt(), Generation()
+    prompt, generation = _prompt(prompt_tokens), Generation()
     generator = OpenAIGenerator(client, model, PROBE_S)
-    for _ in generator.generate(prompt, Deadline(PROBE_S + RESERVE_S), generation):
-        first_s = first_s or time.perf_counter() - started
+    try:
+        for _ in generator.generate(prompt, Deadline(PROBE_S + RESERVE_S), generation):
+            first_s = first_s or time.perf_counter() - started
+    except ContextOverflow:
+        return f"has a context of less than {prompt_tokens:,} tokens: passages are left out"
+    read, sent = generation.usage.input_tokens, count_tokens(prompt.system + prompt.messages[0][1])
+    if LEAST_CUT <= read < sent * _CUT_SHARE:
+        raise ProviderError(
+            f"the server read {read:,} of {sent:,} tokens and did not say so: raise its context "
+            "(of Ollama: OLLAMA_CONTEXT_LENGTH)"
+        )
     streams = "streams" if generation.streamed else "answers in one piece"
     return f"{streams}, first word after {first_s:.1f} s{_told(client.dialect_of(model).current())}"
 
@@ -141,7 +157,8 @@ def _told(dialect: ServerDialect) -> str:
     return f"; {', '.join(habits)}" if habits else ""
 
 
-def _prompt() -> Prompt:
+def _prompt(tokens: int) -> Prompt:
+    before = _BEFORE * (tokens // count_tokens(_BEFORE))
     chunk = Chunk(
         id="probe",
         path="kitchen.md",
@@ -159,7 +176,7 @@ def _prompt() -> Prompt:
         question=_QUESTION,
         passages=(Passage(chunk, 1.0),),
         system="Answer in one short sentence from the passage.",
-        messages=(("user", f"{_PASSAGE}\n\nQuestion: {_QUESTION}"),),
+        messages=(("user", f"{before}{_PASSAGE}\n\nQuestion: {_QUESTION}"),),
         max_output_tokens=ANSWER_TOKENS,
         single_try=True,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from harness.server_accents import (
     JSON,
@@ -38,6 +39,7 @@ from ragbot.core.errors import (
     ProviderUnavailable,
     RequestRejected,
 )
+from ragbot.core.text import count_tokens
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
@@ -392,6 +394,26 @@ def test_prompt_that_cannot_be_shortened_is_the_questions_own_fault() -> None:
         list(generator.generate(shortenable(prompt_of("Long?", "One.")), Deadline(20), Generation()))
 
     assert len(server.calls(CHAT)) <= 3
+
+
+LONG = "The cheddar of the valley is turned by hand and washed with brine on every second day. " * 60
+
+
+@pytest.mark.parametrize(("told", "is_cut"), [(1500, True), (2900, False), (12, False)])
+def test_prompt_that_a_server_cuts_in_silence_is_shorter_the_next_time(told: int, is_cut: bool) -> None:
+    """Ollama cuts from the front, where the best passages stand; a server may count in its own way, too."""
+    usage = {"prompt_tokens": told, "completion_tokens": 6, "total_tokens": told + 6}
+    chunks = [delta("stop", content=NINE_MONTHS), event({"choices": [], "usage": usage}), event("[DONE]")]
+    prompt = shortenable(prompt_of("How long?", *[f"{number}. {LONG}" for number in range(5)]))
+    with served(always(Response(chunks))) as (server, generator), capture_logs() as logs:
+        for _ in range(3):
+            list(generator.generate(prompt, Deadline(20), Generation()))
+    sizes = [sum(count_tokens(one["content"]) for one in body["messages"]) for body in server.bodies(CHAT)]
+
+    assert sizes[0] > 3000
+    assert sizes[1] == sizes[2]
+    assert (sizes[1] < 1500) == is_cut
+    assert len([line for line in logs if line["event"] == "prompt_cut_by_server"]) == is_cut
 
 
 def test_limit_that_does_not_fit_beside_the_prompt_is_lowered() -> None:

@@ -24,6 +24,7 @@ from ragbot.observability.metrics import Metrics
 from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.fallback import FallbackGenerator
+from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.paid_calls import PaidEmbedder, PaidGenerator
 from ragbot.storage.daily_budget import DailyBudget
@@ -256,7 +257,6 @@ def _optional(
 def _model(
     settings: Settings, paid: PaidProvider, client: OpenAIClient, name: str, circuits: CircuitBreaker
 ) -> Generator:
-    from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS
     from ragbot.providers.openai.generator import OpenAIGenerator
 
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS

@@ -71,7 +71,7 @@ RULES: tuple[Never | OnlyIn | OnlyTheStandardLibrary, ...] = (
     Never(
         *(
             ("web", "bootstrap", "services", "app", "ingest_worker", "ingestion.jobs", "ingestion.pipeline"),
-            ("ingestion.site_download",),
+            ("ingestion.site_download", "ingestion.link_check"),
         )
     ),
     Never(("*",), ("serving", "wsgi")),

@@ -166,7 +166,8 @@ class ThoughtFilter:
         return True
 
     def _is_the_books(self, mark: str) -> bool:
-        return self._said and mark.lower() in self._quoted.lower()
+        # (What is held is a thought until its mark comes.)
+        return self._said and not self._holds and mark.lower() in self._quoted.lower()
 
     def _act_on(self, kind: str, given: list[str]) -> None:
         if kind == "opening":

@@ -88,6 +88,16 @@ def test_book_about_such_marks_may_write_them() -> None:
     assert filtered(text, [5, 25], quoted="It writes </think> and <|im_end|>.") == text
 
 
+@pytest.mark.parametrize(
+    ("thought", "holds"), [("Passage 1 says it.", True), ("Okay, the user asks how one ends.", False)]
+)
+def test_thought_ends_also_where_the_book_writes_its_mark(thought: str, holds: bool) -> None:
+    """What is held back is no answer in which the book could be quoted."""
+    quoted = "A reasoning model closes its thought with </think> and answers."
+
+    assert filtered(f"{thought}\n</think>\n\n{ANSWER}", [], holds=holds, quoted=quoted) == ANSWER
+
+
 def test_known_thinker_is_held_until_its_mark() -> None:
     """Its template opens the thought, which may begin with any word."""
     thoughts = ThoughtFilter(holds=True)

@@ -33,6 +33,8 @@ def normalized_base_url(given: str) -> str:
         raise ValueError(
             "must be an address such as http://localhost:11434/v1, with http:// or https:// before it"
         )
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user or a password; what the server asks for is OPENAI_API_KEY")
     path = _PASTED_PATHS.sub("", parts.path.rstrip("/")).rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", parts.query, ""))
 

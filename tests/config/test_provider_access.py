@@ -46,6 +46,15 @@ def test_address_that_can_never_work_is_refused_at_the_start(given: str) -> None
         load_settings({"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": given})
 
 
+@pytest.mark.parametrize("given", ["https://reader:hunter2@gpu.example/v1", "https://hunter2@gpu.example/v1"])
+def test_password_in_the_address_is_refused_and_not_quoted(given: str) -> None:
+    """It would not be sent, and the server's 401 would blame the key."""
+    with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL: must not hold a user") as refused:
+        load_settings({"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": given})
+
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize("given", ["sk-abc", "sk-abc\n", " sk-abc\r\n", '"sk-abc"', "Bearer sk-abc"])
 def test_key_is_used_without_what_was_pasted_around_it(given: str) -> None:
     """A secret from a file ends with a newline."""

@@ -18,6 +18,7 @@ class Price:
 # OpenAI's list prices; a model that is not here has no known cost.
 PRICES: Mapping[str, Price] = {
     "gpt-4o": Price(2.50, 10.00),
+    "gpt-4o-2024-05-13": Price(5.00, 15.00),
     "gpt-4o-mini": Price(0.15, 0.60),
     "gpt-4.1": Price(2.00, 8.00),
     "gpt-4.1-mini": Price(0.40, 1.60),
@@ -32,7 +33,7 @@ PRICES: Mapping[str, Price] = {
 # The cost of a call in US dollars by model, tokens read and tokens written; None if the price is unknown.
 CostOf = Callable[[str, int, int], float | None]
 
-# The date in the name of a snapshot, which costs the same as the model.
+# The date in the name of a snapshot, which costs the same as the model if it has no price of its own.
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 

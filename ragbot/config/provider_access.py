@@ -21,7 +21,8 @@ def normalized_base_url(given: str) -> str:
     """Return the address below which a server's calls are.
 
     Quotes, spaces, a call's own path and a slash at the end are removed; a bare host gets `/v1`, where
-    Ollama, llama.cpp, LM Studio and vLLM have them. A query stays. Raises ValueError for what can never work.
+    Ollama, llama.cpp, LM Studio and vLLM have them, or `/openai/v1` where it is Azure's. A query stays.
+    Raises ValueError for what can never work.
     """
     url = given.strip().strip(_QUOTES).strip()
     try:
@@ -36,7 +37,10 @@ def normalized_base_url(given: str) -> str:
     if "@" in parts.netloc:
         raise ValueError("must not hold a user or a password; what the server asks for is OPENAI_API_KEY")
     path = _PASTED_PATHS.sub("", parts.path.rstrip("/")).rstrip("/")
-    return urlunsplit((parts.scheme, parts.netloc, path or "/v1", parts.query, ""))
+    is_azure = (parts.hostname or "").endswith(".azure.com")
+    return urlunsplit(
+        (parts.scheme, parts.netloc, path or ("/openai/v1" if is_azure else "/v1"), parts.query, "")
+    )
 
 
 def is_openai(base_url: str | None) -> bool:

@@ -20,6 +20,8 @@ from ragbot.core.errors import ConfigurationError
         ("https://api.example/v1/chat/completions", "https://api.example/v1"),
         ("https://api.example/openai/v1/embeddings/", "https://api.example/openai/v1"),
         ("https://x.azure.example/openai/v1?api-version=1", "https://x.azure.example/openai/v1?api-version=1"),
+        ("https://name.openai.azure.com/", "https://name.openai.azure.com/openai/v1"),
+        ("https://name.openai.azure.com/openai/v1", "https://name.openai.azure.com/openai/v1"),
         ("https://generativelanguage.example/v1beta/openai/", "https://generativelanguage.example/v1beta/openai"),
         ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ragbot.config import PROJECT_ROOT, env_example, settings_table
@@ -25,6 +27,19 @@ def test_example_environment_lists_every_setting_as_it_is() -> None:
     example = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8")
 
     assert example == env_example(), "run: flask --app wsgi settings > .env.example"
+
+
+def test_readme_lists_every_code_of_the_contract() -> None:
+    """Clients act on them."""
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    contract = (PROJECT_ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
+    table = readme.partition("| status | codes |")[2].partition("\n\n")[0]
+
+    # The last one is that of a job.
+    codes = set(re.findall(r'"code": "([a-z_]+)"', contract)) - {"job_died"}
+
+    assert "invalid_request" in codes
+    assert codes - set(re.findall(r"`([a-z_]+)`", table)) == set()
 
 
 def test_every_metric_is_told_as_it_is(make_app: AppMaker) -> None:

@@ -130,6 +130,14 @@ def test_errors_elsewhere_are_no_questions_errors(client: FlaskClient) -> None:
     assert scraped(client).value("query_errors_total") == 0
 
 
+def test_errors_of_the_form_are_questions_errors(client: FlaskClient) -> None:
+    """Its questions count as those of `POST /query`; the page that shows it is no question."""
+    client.post("/ask", data={"query": QUESTION["query"], "book": "no-such-book"})
+    client.get("/ask?book=no-such-book")
+
+    assert scraped(client).value("query_errors_total", code="book_not_found") == 1
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_answer_that_breaks_is_counted_by_its_code(make_app: AppMaker, stream: bool) -> None:
     """In a stream the status line says 200, whatever comes after it."""

@@ -23,7 +23,7 @@ from ragbot.web.middleware.client_address import parsed_address
 log = structlog.get_logger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-QUESTIONS = "/query"
+QUESTIONS = ("/query", "/ask")
 STREAM = "text/event-stream"
 
 # Machines call these every few seconds, which would be most of the traces.
@@ -159,7 +159,7 @@ class RequestLog:
         status = str(self._status)
         self._metrics.count("http_requests_total", method=method, endpoint=endpoint, status=status)
         self._metrics.observe("http_request_duration_seconds", seconds, method=method, endpoint=endpoint)
-        if error and self._route == QUESTIONS:
+        if error and self._method == "POST" and self._route in QUESTIONS:
             self._metrics.count("query_errors_total", code=error)
         if self._status == 429:
             self._metrics.count("limiter_refusals_total")

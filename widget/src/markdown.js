@@ -38,10 +38,11 @@ const INLINE = new RegExp(
     '(?<!`)(?<fence>`+)(?!`)(?<code>[^]*?[^`])\\k<fence>(?!`)',
     '!?\\[(?<label>(?:\\\\.|[^\\[\\]\\\\\\n]|\\[[^\\]\\n]*\\])*)\\]\\((?:<(?<far>[^<>\\n]*)>|(?<near>[^\\s()<>]*(?:\\([^\\s()]*\\)[^\\s()]*)*))(?:\\s+"[^"\\n]*")?\\)',
     '\\[(?<marks>\\d{1,3}(?:\\s*,\\s*\\d{1,3})*)\\]',
-    '(?<strongSign>\\*\\*|__)(?=\\S)(?<strong>[^]*?\\S)\\k<strongSign>',
+    '\\*{3}(?=[^\\s*])(?<both>[^*]*?[^\\s*])\\*{3}',
+    '(?:\\*\\*(?=\\S)(?<strong>[^]*?\\S)\\*\\*|(?<![\\p{L}\\p{N}_])__(?=\\S)(?<strongUnder>[^]*?\\S)__(?![\\p{L}\\p{N}_]))',
     '~~(?=\\S)(?<deleted>[^]*?\\S)~~',
-    '(?<![\\p{L}\\p{N}])_(?=\\S)(?<under>[^_]*?\\S)_(?![\\p{L}\\p{N}])',
-    '\\*(?=[^\\s*])(?<star>[^*]*?[^\\s*])\\*',
+    '(?<![\\p{L}\\p{N}_])_(?=\\S)(?<under>[^_]*?\\S)_(?![\\p{L}\\p{N}_])',
+    '\\*(?=[^\\s*])(?<star>(?:[^*]|\\*\\*[^*]+\\*\\*)+?)(?<!\\s)\\*(?!\\*)',
     '(?<br> {2,}\\n|\\\\\\n|<br ?/?>)',
     '<(?<tag>kbd|sub|sup)>(?<tagged>[^<>]*)</\\k<tag>>',
     '(?<entity>&(?:#\\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)',
@@ -78,7 +79,8 @@ function inlineNodes({ 0: written, groups: found }, links, depth) {
     const cited = found.marks.split(',').map((number) => links.cite(Number(number)));
     return cited.every(Boolean) ? cited : [written];
   }
-  if (found.strong) return [node('strong', ...within(found.strong))];
+  if (found.both) return [node('em', node('strong', ...within(found.both)))];
+  if (found.strong ?? found.strongUnder) return [node('strong', ...within(found.strong ?? found.strongUnder))];
   if (found.deleted) return [node('del', ...within(found.deleted))];
   if (found.br) return [node('br')];
   if (found.tag) return [node(found.tag, found.tagged)];

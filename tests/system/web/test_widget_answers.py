@@ -86,6 +86,15 @@ MARKDOWN = (
     ("$x_{i}&lt;y_{i}$ *b*", "<p>$x_{i}&lt;y_{i}$ <em>b</em></p>"),
     ("$5 and *$6*, $A or **$B**", "<p>$5 and <em>$6</em>, $A or <strong>$B</strong></p>"),
     (r"\[optional\] and \$5 *b* 6\$ `$a$`", "<p>[optional] and $5 <em>b</em> 6$ <code>$a$</code></p>"),
+    (
+        "***a:*** *b **c** d* *e **f***",
+        "<p><em><strong>a:</strong></em> <em>b <strong>c</strong> d</em> <em>e <strong>f</strong></em></p>",
+    ),
+    (
+        "my__dunder__name, __init__, __a_b__",
+        "<p>my__dunder__name, <strong>init</strong>, <strong>a_b</strong></p>",
+    ),
+    ("**a *b* c** and **d*", "<p><strong>a <em>b</em> c</strong> and *<em>d</em></p>"),
     ("# a #\ntext", "<h4>a</h4><p>text</p>"),
     ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
     ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),

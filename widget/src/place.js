@@ -104,12 +104,26 @@ const LIT = { backgroundColor: '#ffe066', color: '#1c1e21' };
 let sheet = null;
 let animations = [];
 
-/** Light up ranges and scroll to the first one; closed details around them are opened. */
-export function lightUp(ranges) {
-  for (const { startContainer } of ranges) {
-    for (let one = startContainer.parentElement?.closest('details'); one; one = one.parentElement?.closest('details')) one.open = true;
+/** Open the closed details around an element, and press the tabs of the panels around it that are not shown. */
+function openAround(element) {
+  for (let one = element; one; one = one.parentElement) {
+    if (one.localName === 'details') one.open = true;
+    const tab = one.hidden && one.getAttribute('role') === 'tabpanel' && document.getElementById(one.getAttribute('aria-labelledby'));
+    if (tab && tab.getAttribute('role') === 'tab') tab.click();
   }
-  const block = ranges[0].startContainer.parentElement;
+}
+
+/** Return an element, or what is shown of those around it. */
+function shownAround(element) {
+  let one = element;
+  while (!one.getClientRects().length && one.parentElement) one = one.parentElement;
+  return one;
+}
+
+/** Light up ranges and scroll to the first one, or to where it will be: not each tab says which panel is its own. */
+export function lightUp(ranges) {
+  for (const { startContainer } of ranges) openAround(startContainer.parentElement);
+  const block = shownAround(ranges[0].startContainer.parentElement);
   const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
   block.scrollIntoView({ block: 'center', behavior });
   putOut();

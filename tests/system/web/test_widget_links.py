@@ -92,3 +92,32 @@ def test_place_is_reached_where_the_target_has_no_widget(visit: Visit, linked: s
     visit.page.wait_for_url(url.replace(BOOK_URL, f"{visit.site.url}/mkdocs/"))
     if url.endswith("#sec"):
         visit.page.wait_for_function("scrollY > 1000")
+
+
+TABS = """<div id="tabs"><div role="tablist"><button role="tab" id="{tab}">pnpm</button></div>
+  <div role="tabpanel" aria-labelledby="pnpm" hidden><p>With pnpm the packages are kept in a store.</p></div>
+</div>"""
+
+
+@pytest.mark.parametrize("tab", ["pnpm", "of-another-name"])
+def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tab: str) -> None:
+    """The tab is pressed; where none says that it is the panel's, the reader is led to the tabs."""
+    visit.go().open()
+    visit.page.evaluate(
+        """(tabs) => {
+          const [space, main] = ['<p style="height: 3000px"></p>', document.querySelector('main')];
+          main.innerHTML = `${space}${tabs}${space}`;
+          main.querySelector('[role=tab]').addEventListener('click', () => {
+            main.querySelector('[role=tabpanel]').hidden = false;
+          });
+        }""",
+        TABS.format(tab=tab),
+    )
+    words = "With pnpm the packages are kept in a store."
+    answer_with_a_citation(visit, f"{BOOK_URL}faults/", words)
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit(words)
+    expect(visit.page.locator("#tabs")).to_be_in_viewport()
+    expect(visit.page.get_by_text(words).first).to_be_visible(visible=tab == "pnpm")

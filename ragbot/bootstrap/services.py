@@ -77,12 +77,10 @@ def build_services(
     )
     store = store or build_passage_store(settings, storage, metrics)
     published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
-    contents = CachedContents(storage.editions)
-    insights = QuestionInsights(storage.database, storage.editions.once_published)
+    contents, insights = CachedContents(storage.editions), _insights(storage)
     retriever = _retriever(settings, published, storage.editions, providers, store)
     answerer = _answerer(settings, retriever, contents, providers, reader)
-    clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
-    readiness = _readiness(storage, providers, store, published, clock)
+    readiness = _readiness(storage, providers, store, published, clock := _clock())
     grouping = build_grouping(settings, storage, providers)
     return Services(
         settings=settings,
@@ -113,6 +111,14 @@ def build_services(
         budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
     )
+
+
+def _insights(storage: Storage) -> QuestionInsights:
+    return QuestionInsights(storage.database, storage.editions.once_published)
+
+
+def _clock() -> ClockJumpDetector:
+    return ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
 
 
 def _metrics(settings: Settings, engine: Engine) -> Metrics:

@@ -78,8 +78,7 @@ def read_html(folder: BookFolder) -> Book:
         if lies_in_template_folder(path) or is_template(source):
             folder.leave_out(path, TEMPLATE)
             return None
-        is_page = not _REDIRECT.search(source[:20_000])
-        if not is_page and path not in _INDEXES:
+        if not (is_page := not _REDIRECT.search(source[:20_000])) and path not in _INDEXES:
             return None
         tree = parse_html(source)
         if not theme_of(tree).name and _ASSET_FOLDERS.intersection(path.split("/")[:-1]):
@@ -103,16 +102,20 @@ def read_html(folder: BookFolder) -> Book:
         # Of several copies of the site the released one is left, with a front page of its own.
         tree = parse_html(folder.read_text(top))
         contents[top], titles[top] = _links(tree, _CONTENTS), _named(tree)
-    if folder.has(CONTENTS_FILE):
-        tables = folder.read_each(
-            [CONTENTS_FILE], lambda path: _links(parse_html(folder.read_text(path)), "a")
-        )
-        contents[CONTENTS_FILE] = next(iter(tables), [])
+    contents |= _contents_file(folder)
     return Book(
         next((titles[path] for path in (*_INDEXES, top) if titles.get(path)), "") or _shared_title(found),
         tuple(found[path].page for path in _order(found, contents, top)),
         tuple(folder.skipped),
     )
+
+
+def _contents_file(folder: BookFolder) -> dict[str, list[str]]:
+    """Return the links of the page that a generator writes for its contents alone; nothing without one."""
+    if not folder.has(CONTENTS_FILE):
+        return {}
+    tables = folder.read_each([CONTENTS_FILE], lambda path: _links(parse_html(folder.read_text(path)), "a"))
+    return {CONTENTS_FILE: next(iter(tables), [])}
 
 
 def _page_paths(folder: BookFolder) -> list[str]:

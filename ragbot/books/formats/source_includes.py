@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from posixpath import normpath
+from textwrap import dedent
 
 from ragbot.books.files import BookFolder
 from ragbot.books.markup.code_spans import fenced
@@ -20,12 +21,20 @@ _INCLUDE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?:;?)-+8<-+[ \t]+[\"'](?P<snippet>[^\"'\n]+)[\"']"
     r"|\{!>?(?P<included>[^\n!]+)!\}"
     r"|\{\*[ \t]*(?P<code>\S++)[^\n]*\*\}"
-    r"|<!--@include:[ \t]*(?P<vue>(?:(?!-->)[^\s{>])++)[^\n]*-->"
+    r"|<!--[ \t]*@include:[ \t]*(?P<vue>(?:(?!-->)[^\s{>#])++)[^\n]*-->"
     r"|<<<[ \t]*(?P<imported>@?[^\s{\[#]+)[^\n]*)[ \t]*$",
     re.MULTILINE,
 )
 _SECTION = re.compile(r"^[^\n]*--8<--\s*\[(start|end):\s*(?P<name>[\w-]+)\s*\][^\n]*\n?", re.MULTILINE)
 _SELECTION = re.compile(r":(?P<selection>[\w-]+(?::\d*)?)$")
+# What VitePress selects: `#region`, and of included Markdown the lines `{3,}`.
+_REGION = re.compile(r"#(?P<name>[\w*]+(?:-[\w*]+)*)")
+_LINES = re.compile(r"\{(?P<first>\d*),(?P<last>\d*)\}")
+# `// #region name`, `/* #endregion */`, `<!-- #region name -->`.
+_REGION_MARK = re.compile(
+    r"[ \t]*+(?://|/\*|<!--|::|--|'|#|rem\b)[ \t]*+#?[ \t]*+(?P<ends>end[ \t]?)?region\b(?P<name>[^\n]*)",
+    re.IGNORECASE,
+)
 _MARKDOWN = frozenset({".md", ".markdown", ".txt", ".inc", ".html", ".htm"})
 
 
@@ -104,10 +113,45 @@ def _content(files: IncludedFiles, match: re.Match[str], depth: int) -> str:
     if depth >= MAX_DEPTH:
         return ""
     text = files.text(_named(match).removeprefix("@/"))
+    if match["vue"] or match["imported"]:
+        return _expanded(files, _selected_by_vitepress(text, match), depth + 1).strip("\n")
     selection = _SELECTION.search((match["snippet"] or "").strip())
     return _expanded(files, _selected(text, selection["selection"] if selection else ""), depth + 1).strip(
         "\n"
     )
+
+
+def _selected_by_vitepress(text: str, match: re.Match[str]) -> str:
+    """Return the region that an include names, all of the text if it has none, and the lines of it."""
+    options = match.string[match.end("vue" if match["vue"] else "imported") : match.end()]
+    region = _REGION.match(options)
+    if region is not None:
+        text = _region(text.split("\n"), region["name"]) or text
+    lines = _LINES.search(options) if match["vue"] else None
+    if lines is None:
+        return text
+    first, last = int(lines["first"][:9] or 1), int(lines["last"][:9] or text.count("\n") + 1)
+    return "\n".join(text.split("\n")[max(first - 1, 0) : last])
+
+
+def _region(lines: list[str], name: str) -> str:
+    """Return the lines of a region without the marks of others, or nothing if it is not there."""
+    found: list[str] | None = None
+    depth = 0
+    for line in lines:
+        mark = _REGION_MARK.match(line)
+        named = mark["name"].replace("-->", "").replace("*/", "").strip(' \t\r"') if mark else ""
+        if found is None:
+            found = [] if mark and not mark["ends"] and named == name else None
+        elif mark is None:
+            found.append(line)
+        elif not mark["ends"]:
+            depth += 1
+        elif named == name or depth == 0:
+            break
+        else:
+            depth -= 1
+    return dedent("\n".join(found or ()))
 
 
 def _selected(text: str, selection: str) -> str:

@@ -51,7 +51,7 @@ _ATTRIBUTES = re.compile(
     r"(?<![ \t])[ \t]*+\{(?::?[ \t]*[.#]|:[ \t]*[\w-]+=)[^{}\n]*\}"
     rf"|(?<=[*_)\]{CLOSES}])\{{[ \t]*[\w-]+=[^{{}}\n]*\}}"
 )
-_OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
+_OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{(?:#|open\b)[^{}\n]*\}\Z")
 # Colours of a terminal, in listings of what it shows.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)

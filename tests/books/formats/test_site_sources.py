@@ -144,6 +144,40 @@ def test_starlight_reads_one_language_in_the_order_of_the_sidebar(tmp_path: Path
     assert book.pages[2].source.split("\n\n")[0] == "**Dry**"
 
 
+@pytest.mark.parametrize(
+    ("include", "shown"),
+    [
+        ("<<< @/code/a.js#dry{1 js:line-numbers} [a.js]", "```js\ndry();\n\nkeep();\n```"),
+        ("<<< @/code/a.js#wet", "```js\nwet();\n```"),
+        ("<<< @/code/a.js#deep", "```js\nkeep();\n```"),
+        ("<<< @/code/b.js#none{2}", "```js\none();\ntwo();\n```"),
+        ("<!--@include: ./part.inc{2,3}-->", "two\nthree"),
+        ("<!--@include: ./part.inc{7,}-->", "five"),
+        ("<!-- @include: ./part.inc{,1} -->", "one"),
+        ("<!--@include: ./part.inc{,1}-->", "one"),
+        ("<!--@include: ./part.inc#four-->", "four"),
+        ("<!--@include: ./part.inc#four{1,1}-->", "four"),
+    ],
+)
+def test_included_text_is_what_the_page_selects(tmp_path: Path, include: str, shown: str) -> None:
+    """The whole file was told, with its marks."""
+    code = (
+        "start();\n  // #region dry\n  dry();\n\n  /* #region deep */\n  keep();\n  /* #endregion deep */\n"
+        "  // #endregion dry\n// #region wet\nwet();\n// #endregion\nend();\n"
+    )
+    files = {
+        ".vitepress/config.js": "",
+        "code/a.js": code,
+        "code/b.js": "one();\ntwo();\n",
+        "part.inc": "one\ntwo\nthree\n<!-- #region four -->\nfour\n<!-- #endregion four -->\nfive",
+        "a.md": f"# A\n\n{include}\n",
+    }
+
+    (page,) = laid(tmp_path, files).pages
+
+    assert page.source.removeprefix("# A\n").strip() == shown
+
+
 @pytest.mark.parametrize("base", ["", "docs/"])
 def test_vitepress_rewrites_addresses_and_excludes_drafts(tmp_path: Path, base: str) -> None:
     """Many translated sites keep the original in a folder, and show it at their root."""
@@ -532,6 +566,7 @@ def test_front_matter_in_toml_is_read() -> None:
     [
         ("::: tip Dry\nKeep it dry.\n:::", "**Dry**\n\nKeep it dry.\n"),
         (":::caution\nKeep it dry.\n:::", "**Caution**\n\nKeep it dry.\n"),
+        ("::: details Dry oars {open}\nRow.\n:::", "**Dry oars**\n\nRow.\n"),
         ("::::{note} Dry\nKeep it dry.\n::::", "**Dry**\n\nKeep it dry.\n"),
         ("::: tip **Dry** oars and *sails*\nRow.\n:::", "**Dry oars and sails**\n\nRow.\n"),
         ("- Row.\n\n  :::tip[Dry]\n  Push.\n  :::", "- Row.\n\n  **Dry:**\n  Push.\n"),

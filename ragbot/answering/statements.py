@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
@@ -94,12 +94,16 @@ def marks_in(text: str) -> Iterator[re.Match[str]]:
 
 def without_marks(text: str, *, but: Collection[int] = ()) -> str:
     """Remove the marks of a text, but for those of some numbers."""
+    return without(text, (mark for mark in marks_in(text) if int(mark[1]) not in but))
+
+
+def without(text: str, matches: Iterable[re.Match[str]]) -> str:
+    """Remove what was found in a text, or in one of the same length, in order."""
     pieces: list[str] = []
     position = 0
-    for mark in marks_in(text):
-        if int(mark[1]) not in but:
-            pieces.append(text[position : mark.start()])
-            position = mark.end()
+    for match in matches:
+        pieces.append(text[position : match.start()])
+        position = match.end()
     return "".join((*pieces, text[position:]))
 
 

@@ -80,8 +80,8 @@ def build_services(
     contents, insights = CachedContents(storage.editions), _insights(storage)
     retriever = _retriever(settings, published, storage.editions, providers, store)
     answerer = _answerer(settings, retriever, contents, providers, reader)
-    readiness = _readiness(storage, providers, store, published, clock := _clock())
-    grouping = build_grouping(settings, storage, providers)
+    clock, grouping = _clock(), build_grouping(settings, storage, providers)
+    readiness = _readiness(storage, providers, store, published, clock)
     return Services(
         settings=settings,
         answerer=answerer,

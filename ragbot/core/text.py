@@ -76,6 +76,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each line begins."""
+    return [0, *(end.end() for end in re.finditer("\n", text))]
+
+
 def cleaned(text: str) -> str:
     """Remove NUL characters and replace lone surrogates by "?", so that every database takes the text.
 

@@ -26,7 +26,7 @@ from ragbot.core.errors import (
     RequestRejected,
 )
 from ragbot.core.ports import Generator, Progress
-from ragbot.core.text import cleaned, count_tokens
+from ragbot.core.text import cleaned, count_tokens, one_line
 from ragbot.storage.chunk_contexts import ChunkContextStore
 from ragbot.storage.edition_rows import sha_of
 
@@ -137,7 +137,7 @@ class ChunkContextWriter:
 
     def _asked(self, prompt: Prompt) -> str:
         with closing(self._generator.generate(prompt, Deadline(CALL_S), Generation())) as pieces:
-            return " ".join(cleaned("".join(pieces)).split())[:LONGEST_LINE]
+            return one_line(cleaned("".join(pieces)))[:LONGEST_LINE]
 
 
 def _prompt(title: str, pages: Mapping[str, str], chunk: Chunk) -> Prompt:

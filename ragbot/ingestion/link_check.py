@@ -13,11 +13,11 @@ from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.page_links import joined, page_url, section_url
 from ragbot.core.ports import Progress
+from ragbot.ingestion.site_download.front_page import MAX_REDIRECTS
 from ragbot.ingestion.site_download.page_html import decode_page
 from ragbot.ingestion.site_download.site_client import SiteClient, SiteUnavailable
 
 MAX_PAGE_BYTES = 20_000_000
-MAX_REDIRECTS = 5
 # After so many failures in a row the site is down, not a page.
 MAX_FAILURES = 10
 

@@ -135,7 +135,8 @@ def spans_of(text: str, units: Sequence[str]) -> list[tuple[int, int]]:
     The text begins with headings and a blank line. It was made of the same source in another way (cells of a
     table are parted by bars there), so a unit that is not found stands behind the last.
     """
-    words = list(_WORD.finditer(text, text.find("\n\n") + 1))
+    begin = text.find("\n\n") + 1
+    words = list(_WORD.finditer(text, begin))
     places = [0, *accumulate(match.end() - match.start() + 1 for match in words)]
     joined = "".join(f" {match.group()}" for match in words)
     spans: list[tuple[int, int]] = []
@@ -147,6 +148,6 @@ def spans_of(text: str, units: Sequence[str]) -> list[tuple[int, int]]:
         if found >= 0:
             start, at = words[bisect_right(places, found) - 1].start(), found + 1
         else:
-            start = spans[-1][1] if spans else text.find("\n\n") + 1
+            start = spans[-1][1] if spans else begin
         spans.append((start, start + len(unit)))
     return spans

@@ -71,7 +71,7 @@ def read_bookdown(folder: BookFolder) -> Book:
     fronts: list[FrontMatter] = []
 
     def read(path: str) -> None:
-        text = folder.read_text(path).replace("\r\n", "\n")
+        text = folder.read_text(path)
         fronts.append(parse_front_matter(text))
         if len(fronts) == 1:
             project.citations = read_citations(
@@ -129,7 +129,7 @@ def read_beside(folder: BookFolder, path: str, name: str) -> str:
         target = normpath(f"{base}/{name}" if base else name).lstrip("/")
         if folder.has_included(target):
             try:
-                return folder.read_included(target).replace("\r\n", "\n")
+                return folder.read_included(target)
             except FileUnreadable:
                 return ""
     return ""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ragbot.books.formats.html_tree import letters_in
+
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _BLOCKS = ("p", "div", "li", "dd", "td", "aside", "blockquote")
 _LINK = "a[href*='#']"
@@ -44,11 +46,13 @@ def plain_notes(main: LexborNode) -> None:
 def _replace_marks(node: LexborNode, replacement: Callable[[LexborNode], str]) -> None:
     for raised in node.css(f"sup:not(sup sup):has({_LINK})"):
         links = [link.text(strip=True) for link in raised.css(_LINK)]
-        if all(map(_NUMBER.fullmatch, links)) and _length(raised.text()) == sum(map(_length, links)):
+        if all(map(_NUMBER.fullmatch, links)) and letters_in(raised.text()) == sum(map(letters_in, links)):
             raised.replace_with(replacement(raised))
     for link in node.css(f":is({_MARKS})"):
         above = link.parent
-        is_raised = above is not None and above.tag == "sup" and _length(above.text()) == _length(link.text())
+        is_raised = (
+            above is not None and above.tag == "sup" and letters_in(above.text()) == letters_in(link.text())
+        )
         mark = above if above is not None and is_raised else link
         mark.replace_with(replacement(mark))
     for link in node.css(f"{_LINK}:has(> sup:only-child)"):
@@ -64,11 +68,6 @@ def _show_notes(main: LexborNode) -> None:
         note = LexborHTMLParser(held or "").body
         words = " ".join(note.text().split()) if note is not None else ""
         mark.replace_with(f" ({words})" if words else " ")
-
-
-def _length(text: str) -> int:
-    """Return how many letters and digits a text has."""
-    return sum(map(str.isalnum, text))
 
 
 def _mark(node: LexborNode) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.formats.html_quarto import prepare_quarto_page
-from ragbot.books.formats.html_tree import new_paragraph
+from ragbot.books.formats.html_tree import letters_in, new_paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,14 +291,10 @@ def _may_lead_to_chapter(href: str, words: str) -> bool:
 def _has_words_besides_links(block: LexborNode) -> bool:
     for child in block.iter(include_text=True):
         if child.is_text_node or child.tag in _INLINE:
-            linked = sum(_letters(link) for link in child.css("a")) if child.is_element_node else 0
-            if _letters(child) > linked:
+            links = child.css("a") if child.is_element_node else ()
+            if letters_in(child.text()) > sum(letters_in(link.text()) for link in links):
                 return True
     return False
-
-
-def _letters(node: LexborNode) -> int:
-    return sum(map(str.isalnum, node.text()))
 
 
 def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:

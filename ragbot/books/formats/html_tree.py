@@ -123,3 +123,8 @@ def with_base(tree: LexborHTMLParser, links: Iterable[str]) -> list[str]:
     base = tree.css_first("base[href]")
     named = (base.attributes.get("href") or "").strip() if base is not None else ""
     return [joined(named, link) for link in links]
+
+
+def letters_in(text: str) -> int:
+    """Return how many letters and digits a text has."""
+    return sum(map(str.isalnum, text))

@@ -15,6 +15,7 @@ from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
+from ragbot.core.text import line_starts
 
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
 # (It ends before the next one begins, so that the time stays linear.)
@@ -113,7 +114,7 @@ class _Lines:
     def __init__(self, text: str) -> None:
         plain = _SHORTCODE.sub(lambda match: " " * len(match[0]), text)
         self._lines = plain.split("\n")
-        self._starts = [0, *(end.end() for end in re.finditer("\n", plain))]
+        self._starts = line_starts(plain)
         # Where the words of each line begin, behind the mark of an item.
         self._beginnings = [_beginning(line) for line in self._lines]
         self._closings: dict[tuple[int, str], int] = {}

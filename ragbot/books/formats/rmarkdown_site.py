@@ -52,7 +52,7 @@ def read_rmarkdown_site(folder: BookFolder) -> Book:
 
     def text(path: str, body: str) -> str:
         beside = partial(read_beside, folder, path)
-        front = parse_front_matter(folder.read_text(path).replace("\r\n", "\n"))
+        front = parse_front_matter(folder.read_text(path))
         project.citations = read_citations(front.values.get("bibliography"), beside)
         words = plain_rmarkdown(body, beside, project)
         works = project.references() if "#refs" not in body else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +11,7 @@ from itertools import groupby
 from ragbot.books.markup.code_spans import rewrite_around_code
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.rewriting import rewrite_prose
+from ragbot.core.text import line_starts
 
 _COMPONENT = re.compile(
     r"<(?P<closes>/[ \t]*)?(?P<name>[A-Z][\w.]*+)"
@@ -65,10 +66,10 @@ def _unwrapped(text: str) -> str:
 def _tags_of_lines(text: str) -> Iterator[list[_Tag]]:
     """Yield the tags of each line; the lines of a tag that has several are one."""
     plain = _HTML_TAG.sub(_blank, _COMPONENT.sub(_blank, text))
-    ends = [*(end.start() for end in re.finditer("\n", plain)), len(plain)]
-    for line, found in groupby(_COMPONENT.finditer(text), lambda tag: bisect_left(ends, tag.end())):
+    starts = [*line_starts(plain), len(plain) + 1]
+    for line, found in groupby(_COMPONENT.finditer(text), lambda tag: bisect_right(starts, tag.end())):
         matches = list(found)
-        start, end = ends[line - 1] + 1 if line else 0, ends[line]
+        start, end = starts[line - 1], starts[line] - 1
         edges = [start, *(edge for match in matches for edge in match.span()), end]
         between = [plain[left:right] for left, right in zip(edges[::2], edges[1::2], strict=True)]
         has_words = any(words.strip(" \t\r>") for words in between)

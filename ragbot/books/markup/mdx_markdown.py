@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ragbot.books.markup.blocks import MarkdownBlock, parse_page
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.core.domain import Dialect
+from ragbot.core.text import line_starts
 
 # Markdown takes what is indented by so many columns for code; MDX has no such code.
 _CODE_COLUMNS = 4
@@ -55,7 +56,7 @@ class _Excess:
 
     def __init__(self, source: str, lines: Sequence[str]) -> None:
         self._lines = lines
-        self._starts = [0, *(end.end() for end in re.finditer("\n", source)), len(source) + 1]
+        self._starts = [*line_starts(source), len(source) + 1]
         self.blanks = [0] * len(lines)
         # The column where the words of the item begin that a line stands in.
         self._columns = [0] * len(lines)

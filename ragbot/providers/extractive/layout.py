@@ -273,7 +273,7 @@ def _code(block: str, margin_before: str) -> str:
         block = block[opening.end() :]
     block = _CLOSING.sub("", block).strip("\n")
     marks_of_quote = re.compile(rf"(?:[ \t]*> ?){{0,{quoted}}}")
-    lines = [marks_of_quote.sub("", line, count=1) if quoted else line for line in block.split("\n")]
+    lines = [marks_of_quote.sub("", line, count=1) for line in block.split("\n")]
     margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
     marks = "````" if "```" in block else "```"
     return "\n".join((f"{marks}{language}", *(line[margin:].rstrip() for line in lines), marks))

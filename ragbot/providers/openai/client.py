@@ -189,7 +189,7 @@ class OpenAIClient:
             busy, since = error, time.monotonic()
         with self._turn:
             for waits in range(MOST_WAITS):
-                pause_s = _busy_s(busy, waits)
+                pause_s = _pause_s(busy, FIRST_WAIT_S * 2**waits)
                 if not self._is_busy(busy) or pause_s > LONGEST_WAIT_S or self._gave_up_at > since:
                     raise busy
                 _wait(since + pause_s - time.monotonic(), None)
@@ -261,23 +261,14 @@ def _wait(seconds: float, deadline: Deadline | None) -> None:
         woken.wait(seconds)
 
 
-def _pause_s(error: Exception) -> float:
-    """Return the seconds to wait before a retry: the provider's Retry-After or `PAUSE_S`, plus jitter."""
-    asked_s = _retry_after_s(error)
-    # (No random numbers of quality are needed: they spread callers, and guard nothing.)
-    return (PAUSE_S if asked_s is None else asked_s) + random.uniform(0, JITTER_S)  # noqa: S311
+def _pause_s(error: Exception, otherwise_s: float = PAUSE_S) -> float:
+    """Return the seconds to wait before a retry: the provider's Retry-After, or others, plus jitter.
 
-
-def _busy_s(error: ResponseRefused, waits: int) -> float:
-    """Return the seconds to wait for a busy server, after so many waits before."""
-    asked_s = _retry_after_s(error)
-    return (FIRST_WAIT_S * 2**waits if asked_s is None else asked_s) + random.uniform(0, JITTER_S)  # noqa: S311
-
-
-def _retry_after_s(error: Exception) -> float | None:
-    """Return the seconds that the provider asks for; infinity for a date, which is far away, or None."""
+    A date is far away: infinity.
+    """
     asked = error.retry_after if isinstance(error, ResponseRefused) else None
     try:
-        return max(0.0, float(asked)) if asked else None
+        base_s = max(0.0, float(asked)) if asked else otherwise_s
     except ValueError:
         return float("inf")
+    return base_s + random.uniform(0, JITTER_S)  # noqa: S311 - spreads callers, guards nothing

@@ -19,7 +19,7 @@ from ragbot.web.answer_html import answer_html
 from ragbot.web.errors import WidgetTokenRequired, problem_of, shape_of
 from ragbot.web.middleware.access_log import log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot
-from ragbot.web.middleware.requests import body_timeout
+from ragbot.web.middleware.requests import BODY_TIMEOUT_S, body_timeout
 from ragbot.web.middleware.widget_tokens import FIELD, FORM, widget_tokens
 from ragbot.web.schemas import MAX_QUESTION_CHARS, QuestionText
 from ragbot.web.turn_events import first_event, whole_answer
@@ -79,9 +79,9 @@ def _tell(error: RagbotError | HTTPException) -> Response:
     return response
 
 
-def _sent() -> tuple[str, str | None]:
+def _sent(timeout_s: float = BODY_TIMEOUT_S) -> tuple[str, str | None]:
     """Return the form's question and the book that it names."""
-    with body_timeout(request.environ):
+    with body_timeout(request.environ, timeout_s):
         return request.form.get("query", ""), request.form.get("book")
 
 
@@ -90,8 +90,7 @@ def _kept() -> tuple[str, str | None]:
     if request.method != "POST":
         return "", None
     try:
-        with body_timeout(request.environ, REFUSED_BODY_TIMEOUT_S):
-            question, named = request.form.get("query", ""), request.form.get("book")
+        question, named = _sent(REFUSED_BODY_TIMEOUT_S)
     except (HTTPException, OSError):
         # Its body is too large, or has not come.
         return "", None

@@ -210,7 +210,7 @@ def _gaps(asked: Asked) -> Response:
         {
             "gaps": list(zip(found, issues, strict=True)),
             "wordless": asked.insights.wordless(asked.selection, wanting=True),
-            "asked_any": bool(asked.insights.questions(asked.selection, limit=1)),
+            "asked_any": bool(listed or asked.insights.questions(asked.selection, limit=1)),
             "first": offset + 1,
             "following": following,
         },

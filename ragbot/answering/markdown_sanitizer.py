@@ -97,7 +97,9 @@ class MarkdownSanitizer:
             piece, self._ended_in_return = piece[1:], False
         if piece:
             self._ended_in_return = piece.endswith("\r")
-        self._held += piece.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+        if not piece.isprintable():
+            piece = piece.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+        self._held += piece
         return self._drained(final=False)
 
     def flush(self) -> str:

@@ -16,6 +16,8 @@ MARK = re.compile(rf"\s?{CITATION_MARK.pattern}")
 _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
+# Without one of these no sentence ends.
+_STOP = re.compile(rf"[.!?…{''.join(STOPS)}]")
 _MARKS_BEHIND_STOP = re.compile(rf"(?<=[.!?…{''.join(STOPS)}])[\"'”’)*_]*(?:\s?\[\d{{1,3}}\])+")
 _CODE_SPAN = re.compile(r"(?<![\\`])(`++)[^`\n]++\1(?!`)")
 # Quotation marks, bullets and numbers, in any depth.
@@ -271,6 +273,8 @@ class StatementSplitter:
 
     def _sentence_length(self, text: str, *, is_whole: bool) -> int:
         """Return the length of the first sentence with the marks behind it; 0 while it is not known."""
+        if not is_whole and not _STOP.search(text):
+            return 0  # So it is at most pieces.
         masked = _MARKS_BEHIND_STOP.sub(lambda match: ")" * len(match.group()), text)
         spans = list(sentence_spans(masked))
         for index, (_, end) in enumerate(spans):

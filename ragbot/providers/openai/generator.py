@@ -33,6 +33,7 @@ from ragbot.providers.openai.dialect import ServerDialect, adapted, merged, with
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
+from ragbot.providers.openai.read_pace import ReadPace
 from ragbot.providers.openai.stream import (
     CompletionReader,
     Ending,
@@ -329,12 +330,16 @@ class _Answer:
 
     def read(self, received: Iterable[bytes]) -> Iterator[str]:
         """Yield the answer's pieces, none of them empty: what came at once is one piece."""
+        pace = ReadPace()
         try:
             for data in received:
                 self._note_progress()
+                pace.note_read(len(data))
                 yield from self._pieces_of(self.reader.feed(data))
                 if self._is_too_long:
                     break
+                if self.reader.ending is None:
+                    pace.wait()
             else:
                 yield from self._pieces_of(self.reader.flush())
         except AnswerRefused:

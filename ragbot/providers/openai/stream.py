@@ -18,7 +18,7 @@ LONGEST_LINE = 1_000_000
 LONGEST_BODY = 10_000_000
 
 # Fields of a delta in which servers send thoughts.
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+_THOUGHT_FIELDS = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking"})
 
 
 class Ending(Enum):
@@ -158,7 +158,7 @@ class CompletionReader:
             self.ending = _ENDINGS.get(reason.lower(), Ending.WHOLE)
 
     def _delta(self, delta: Any) -> None:
-        if any(map(delta.get, _THOUGHT_FIELDS)):
+        if not _THOUGHT_FIELDS.isdisjoint(delta) and any(map(delta.get, _THOUGHT_FIELDS)):
             self._note_thought()
         if delta.get("refusal"):
             self._end_text()

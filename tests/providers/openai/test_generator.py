@@ -113,6 +113,18 @@ def test_piece_is_handed_on_before_the_next_one_is_there(
     assert first.startswith("According")
 
 
+def test_words_that_come_fast_are_handed_on_some_at_a_time(
+    upstream: OpenAIUpstream, generator: OpenAIGenerator
+) -> None:
+    words = [f"word{number} " for number in range(60)]
+    upstream.script(Reply(tokens=words, delay_s=0.004))
+
+    pieces, _ = asked(generator)
+
+    assert "".join(pieces) == "".join(words)
+    assert len(pieces) < len(words) / 2
+
+
 def test_request_carries_the_prompt_and_its_limits(
     upstream: OpenAIUpstream, generator: OpenAIGenerator
 ) -> None:

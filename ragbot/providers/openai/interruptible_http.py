@@ -10,6 +10,7 @@ import io
 import socket
 import threading
 import time
+from concurrent.futures import Future, wait
 from typing import Any
 
 from ragbot.core.sockets import shut_down
@@ -17,6 +18,8 @@ from ragbot.core.sockets import shut_down
 BUFFER_BYTES = 65536
 # A server's address has a third of the time that is left, or more where fewer follow: some have sixteen.
 MOST_SHARES = 3
+# How soon a reader who leaves ends the look-up of a name.
+LOOK_EVERY_S = 0.1
 
 
 class InterruptibleConnection:
@@ -67,7 +70,7 @@ def connected_socket(
     """
     ends_at = time.monotonic() + limit_s
     failure: OSError = TimeoutError("The time to connect ran out.")
-    known = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    known = _looked_up(address, wire, limit_s)
     for place, (family, kind, protocol, _, target) in enumerate(known):
         left_s = ends_at - time.monotonic()
         if left_s <= 0 or wire.is_shut_down:
@@ -86,6 +89,28 @@ def connected_socket(
             connecting.close()
             raise
     raise failure
+
+
+def _looked_up(address: tuple[str, int], wire: InterruptibleConnection, limit_s: float) -> list[Any]:
+    """Return what `getaddrinfo` does, within so many seconds or until the wire is shut down.
+
+    The system has a limit of ten seconds and more, which cannot be set: while no name server answers, the
+    look-up goes on in a thread that nobody waits for. Raises OSError, which TimeoutError is.
+    """
+    found: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, daemon=True, name="name-lookup").start()
+    ends_at = time.monotonic() + limit_s
+    while not wire.is_shut_down and (left_s := ends_at - time.monotonic()) > 0:
+        if wait([found], min(left_s, LOOK_EVERY_S)).done:
+            return found.result()
+    raise TimeoutError("The provider's name was not found in time.")
 
 
 class InterruptibleSocket:

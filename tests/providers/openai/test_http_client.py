@@ -184,6 +184,53 @@ def test_reader_who_leaves_ends_the_connecting_at_once(
     assert time.monotonic() - started < 60
 
 
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no name be found or refused before the test ends, as where packets to name servers are lost."""
+    is_over = threading.Event()
+
+    def look_up(*_args: object, **_more: object) -> list[Any]:
+        is_over.wait(600)
+        raise socket.gaierror("Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    is_over.set()
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_name_that_is_not_looked_up_in_time_costs_no_more_than_the_time_to_connect(
+    client: HTTPClient,
+) -> None:
+    """The system's own limit is ten seconds and more, for each question while a network has no names."""
+    with pytest.raises(CallTimedOut):
+        sent(client, "http://provider.example", seconds=0.3)
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_reader_who_leaves_ends_the_look_up_at_once(client: HTTPClient) -> None:
+    wire = InterruptibleConnection(600)
+    leaving = threading.Timer(0.2, wire.shut_down)
+    leaving.start()
+
+    with pytest.raises(CallTimedOut):
+        client.send(
+            Request("GET", Address.of("http://provider.example"), {}, {}), wire, connect_timeout_s=600
+        )
+
+    leaving.join()
+
+
+def test_name_that_nobody_knows_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch, client: HTTPClient) -> None:
+    def look_up(*_args: object, **_more: object) -> list[Any]:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    with pytest.raises(CallFailed, match="Name or service not known"):
+        sent(client, "http://provider.example", seconds=5)
+
+
 def test_reader_who_leaves_ends_the_handshake_at_once(client: HTTPClient) -> None:
     """A server may take the connection and then say nothing."""
     wire = InterruptibleConnection(600)

@@ -59,6 +59,8 @@ _CODE_SPAN = re.compile(r"(`+)(?!`)(.*?)(?<!`)\1(?!`)")
 _RUN = re.compile("`+|~+")
 _MARGIN = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*")
 _LIVELY_IN_A_CELL = re.compile(r"[<\[@]|//|www\.", re.IGNORECASE)
+_ADDRESS_IN_A_CELL = re.compile(r"@|//|www\.", re.IGNORECASE)
+_PUNCTUATION = re.compile(f"[{re.escape(punctuation)}]")
 
 # A word that a text may join where something between the two was left out.
 _CALM = re.compile(r"[\w*,.;)('\"\[\]-]*")
@@ -306,6 +308,9 @@ class MarkdownSanitizer:
             if self._may_be_code(span[2]):
                 self._emit(span.group())
                 return span.end()
+            if not _ADDRESS_IN_A_CELL.search(span[2]):
+                self._emit(_PUNCTUATION.sub(r"\\\g<0>", span[2]).replace("\\<", "&lt;"))
+                return span.end()
         self._emit(marks if marks in ("~", "~~") else "".join(f"\\{mark}" for mark in marks))
         return len(marks)
 
@@ -313,7 +318,7 @@ class MarkdownSanitizer:
         """Return whether it is code for every renderer, and harmless where it is not.
 
         In a row of a table a bar ends the cell, in code too, and what follows on the line is no more what
-        it seems.
+        it seems. (It is shown as words, unless it holds an address, which some renderers make a link of.)
         """
         return not (self._cell_in_code and _LIVELY_IN_A_CELL.search(inside))
 

@@ -318,7 +318,10 @@ def test_code_is_left_as_it_stands(written: str) -> None:
         ("       ```\n       code\n       ```\n", "       \n   ```\n   code\n   ```\n"),
         ("  ```\ncode too far out\n  ```\n", "  ```\n  code too far out\n  ```\n"),
         ("```\ncode without an end", "```\ncode without an end\n```"),
-        ("| `a | <b>` |", "| \\`a | \\` |"),
+        ("| `a | <b>` |", "| a \\| &lt;b\\> |"),
+        ("run `ls | wc`; the tag `<bundle id>`", "run `ls | wc`; the tag &lt;bundle id\\>"),
+        ("`int | None` or `list[str]`", "`int | None` or list\\[str\\]"),
+        ("| `a | https://evil.example/` |", "| \\`a | \\` |"),
     ],
 )
 def test_code_that_renderers_see_differently_is_made_plain(written: str, shown: str) -> None:

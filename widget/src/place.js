@@ -120,12 +120,32 @@ function shownAround(element) {
   return one;
 }
 
+/** Return whether an element scrolls what it holds, at least for a script. */
+function isScroller(element) {
+  const isFull = element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth;
+  return isFull && !/visible|clip/.test(getComputedStyle(element).overflow);
+}
+
+/** Scroll what words are in until they begin in the middle, or higher where they are long: their element may be far taller than the window. */
+function scrollToWords(range) {
+  const block = shownAround(range.startContainer.parentElement);
+  const words = range.getClientRects().length ? range : block;
+  const page = document.scrollingElement;
+  const isSmooth = !matchMedia('(prefers-reduced-motion: reduce)').matches;
+  for (let one = block; one; one = one.parentElement) {
+    if (one !== page && !isScroller(one)) continue;
+    const box = words.getBoundingClientRect();
+    const frame = one === page ? { top: 0, left: 0, right: innerWidth, height: innerHeight } : one.getBoundingClientRect();
+    const top = box.top - frame.top - (frame.height - Math.min(box.height, frame.height / 2)) / 2;
+    const left = Math.min(box.left - frame.left, Math.max(0, box.right - frame.right));
+    one.scrollBy({ top, left, behavior: one === page && isSmooth ? 'smooth' : 'instant' });
+  }
+}
+
 /** Light up ranges and scroll to the first one, or to where it will be: not each tab says which panel is its own. */
 export function lightUp(ranges) {
   for (const { startContainer } of ranges) openAround(startContainer.parentElement);
-  const block = shownAround(ranges[0].startContainer.parentElement);
-  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
-  block.scrollIntoView({ block: 'center', behavior });
+  scrollToWords(ranges[0]);
   putOut();
   if (!('highlights' in CSS)) {
     lightBlocks(ranges);

@@ -121,3 +121,31 @@ def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tab: str) ->
     visit.wait_until_lit(words)
     expect(visit.page.locator("#tabs")).to_be_in_viewport()
     expect(visit.page.get_by_text(words).first).to_be_visible(visible=tab == "pnpm")
+
+
+@pytest.mark.parametrize("words", ["Line 3 of the listing.", "Line 290 of the listing.", "Cell 7 is far."])
+def test_words_in_an_element_larger_than_the_window_are_seen(visit: Visit, words: str) -> None:
+    """The words are put into the middle of the window, and not the middle of their element."""
+    visit.go("/mkdocs/faults/")
+    visit.page.evaluate(
+        """() => {
+          const lines = Array.from({length: 300}, (_, number) => `Line ${number} of the listing.`);
+          const near = '<td><div style="width: 500px">Near</div></td>'.repeat(3);
+          document.querySelector('main').innerHTML = `<pre>${lines.join('\\n')}</pre>
+            <div style="overflow: auto; width: 300px"><table>${near}<td>Cell 7 is far.</td></table></div>`;
+        }"""
+    )
+    visit.open()
+    answer_with_a_citation(visit, f"{BOOK_URL}faults/", words)
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit(words)
+    assert visit.page.evaluate(
+        """() => {
+          const [range] = CSS.highlights.get('ragbot');
+          const box = range.getBoundingClientRect();
+          const there = document.elementFromPoint(box.left + 5, box.top + 5);
+          return Boolean(there?.contains(range.startContainer));
+        }"""
+    )

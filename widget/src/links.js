@@ -1,9 +1,9 @@
 /** Lead to the book's pages: which addresses are the book's, and how a reader gets to them. */
-import { findOnPage, isLit, lightUp } from './place.js';
+import { findOnPage, firstLit, lightUp, scrollToWords } from './place.js';
 
 const LOOK_FOR_MS = 8000; // A page that a router draws is there long before.
 const LOOK_EVERY_MS = 150;
-const REDRAWN_MS = 3000;
+const SETTLED_MS = 3000; // Till then a router draws its page again, or scrolls to the anchor by itself.
 const MOVES = ['wheel', 'touchmove', 'keydown', 'pointerdown']; // How a reader moves on a page.
 const LINKED_MIN = 2; // One path may be the same on two sites by chance.
 
@@ -26,6 +26,7 @@ export class Links {
   #origins = new Set([location.origin]);
   #site = null;
   #isCopy = false;
+  #way = new AbortController(); // Aborted when the reader moves on.
 
   constructor({ isPage, base }) {
     Object.assign(this, { isPage, base });
@@ -99,33 +100,52 @@ export class Links {
    */
   async arrive(url, words) {
     const anchor = anchorOf(url);
-    const reader = new AbortController();
-    const leave = ({ target }) => target.closest?.('ragbot-widget') || reader.abort();
-    for (const move of MOVES) addEventListener(move, leave, { passive: true, capture: true, signal: reader.signal });
+    const left = this.#setOut();
     let [arrived, searched] = [null, -1];
-    for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end && !reader.signal.aborted; ) {
+    for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end && !left.aborted; ) {
       if (this.isHere(url) && document.readyState !== 'loading') {
         const place = document.getElementById(anchor);
         const goes = Boolean(place) && place !== arrived;
         const length = document.body?.textContent.length;
-        if ((goes || length !== searched) && this.show(url, words, { goes })) {
-          await this.#stay(url, words, reader.signal);
-          break;
-        }
+        if ((goes || length !== searched) && this.show(url, words, { goes })) return this.stay(url, words);
         if (!words && (place || !anchor)) break;
         [arrived, searched] = [place, length];
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
-    reader.abort();
+    if (!left.aborted) this.leave();
   }
 
-  /** Light the words up again where the page's own script draws them anew. */
-  async #stay(url, words, left) {
-    for (const end = Date.now() + REDRAWN_MS; Date.now() < end && !left.aborted; ) {
+  /** Begin a way to a place: the one before it ends. Returns the signal that the reader has moved on. */
+  #setOut() {
+    this.leave();
+    this.#way = new AbortController();
+    const { signal } = this.#way;
+    const move = ({ target }) => target.closest?.('ragbot-widget') || this.leave();
+    for (const name of MOVES) addEventListener(name, move, { passive: true, capture: true, signal });
+    return signal;
+  }
+
+  /** Leave the reader where he is. */
+  leave() {
+    this.#way.abort();
+  }
+
+  /** Light the words up again where the page's own script draws them anew, and scroll back to them where it scrolls away. */
+  async stay(url, words) {
+    const left = this.#setOut();
+    let before = null;
+    for (const end = Date.now() + SETTLED_MS; Date.now() < end; ) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      if (this.isHere(url) && !isLit()) this.show(url, words, { goes: false });
+      if (left.aborted) return;
+      const lit = firstLit();
+      if (!lit && this.isHere(url)) this.show(url, words, { goes: false });
+      const { top, bottom } = lit?.getBoundingClientRect() ?? { top: 0, bottom: 0 };
+      // A page that still moves is on its way.
+      if (top === before && top !== bottom && (bottom < 0 || top > innerHeight)) scrollToWords(lit);
+      before = top;
     }
+    this.leave();
   }
 
   /** Follow a link as the site's own router would; where none takes the press of the site's own link, load the page at the very place. */

@@ -30,6 +30,7 @@ class Panel {
   #afterwards = null; // What to do when the running question is over.
   #opener = null;
   #selection = '';
+  #going = null; // {href, words} of the mark that was followed last.
   #scrolled = 0; // How far the talk is.
   #focused = null; // What has the focus in the panel.
 
@@ -153,10 +154,11 @@ class Panel {
     if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     if (this.isPage || url.origin !== location.origin) return;
     event.preventDefault();
+    this.links.leave();
     putOut();
     const isSheet = matchMedia('(max-width: 640px)').matches; // It lies over the page.
     if (this.links.isHere(url)) {
-      this.links.show(url, link.words);
+      if (this.links.show(url, link.words)) this.links.stay(url, link.words);
       link.focus({ preventScroll: true }); // The browser took it away when the address got another anchor.
       this.quotes.hide();
       if (isSheet) this.close({ keepsFocus: true });
@@ -170,9 +172,10 @@ class Panel {
     this.#arrive({ href: url.href, words: link.words });
   }
 
-  async #arrive({ href, words }) {
-    await this.links.arrive(new URL(href), words);
-    this.remember({ going: null });
+  async #arrive(going) {
+    this.#going = going;
+    await this.links.arrive(new URL(going.href), going.words);
+    if (this.#going === going) this.remember({ going: null }); // Else the reader has followed another mark meanwhile.
   }
 
   keepInView() {
@@ -272,6 +275,7 @@ class Panel {
     this.#showRunning(false);
     this.sessionId = null;
     this.#clear();
+    this.links.leave();
     putOut();
     this.#removeSelection();
     this.remember();

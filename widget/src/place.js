@@ -127,8 +127,8 @@ function isScroller(element) {
 }
 
 /** Scroll what words are in until they begin in the middle, or higher where they are long: their element may be far taller than the window. */
-function scrollToWords(range) {
-  const block = shownAround(range.startContainer.parentElement);
+export function scrollToWords(range) {
+  const block = shownAround(range.startContainer?.parentElement ?? range);
   const words = range.getClientRects().length ? range : block;
   const page = document.scrollingElement;
   const isSmooth = !matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -170,8 +170,10 @@ export function putOut() {
   if ('highlights' in CSS) CSS.highlights.delete('ragbot');
 }
 
-/** Return whether something is lit up that is still in the page. */
-export function isLit() {
-  if (!('highlights' in CSS)) return animations.some(({ effect }) => effect.target.isConnected);
-  return [...(CSS.highlights.get('ragbot') ?? [])].some((range) => range.startContainer.isConnected && range.toString());
+/** Return the first words that are lit up, or their block, while they are in the page; else null. */
+export function firstLit() {
+  const [range] = CSS.highlights?.get('ragbot') ?? [];
+  const block = animations[0]?.effect.target;
+  if (range?.startContainer.isConnected && range.toString()) return range;
+  return block?.isConnected ? block : null;
 }

@@ -149,3 +149,20 @@ def test_words_in_an_element_larger_than_the_window_are_seen(visit: Visit, words
           return Boolean(there?.contains(range.startContainer));
         }"""
     )
+
+
+def test_site_that_scrolls_to_each_new_anchor_does_not_take_the_words_away(visit: Visit) -> None:
+    """Docusaurus does so a moment after the address got one; the section may be longer than the window."""
+    router = "<script>addEventListener('hashchange', () => setTimeout(() => scrollTo(0, 0), 20))</script>"
+    visit.go("/mkdocs/faults/", head=router + visit.site.tag(visit.service.url))
+    visit.page.evaluate("document.querySelector('main').style.marginTop = '3000px'")
+    visit.open()
+
+    visit.ask().locator("a.mark").first.click()
+
+    visit.wait_until_lit("The fuse is blown")
+    visit.page.wait_for_function("scrollY === 0")
+    visit.page.wait_for_function("scrollY > 2000")
+    visit.page.get_by_role("button", name="New talk").click()
+    visit.page.wait_for_timeout(400)
+    assert visit.lit() == ""

@@ -139,8 +139,9 @@ function blockAt(lines, at) {
   if (RULE.test(line)) return ['rule', at + 1];
   if (QUOTE.test(line)) return ['quote', until((one) => !one.trim() || !QUOTE.test(one))];
   if (ITEM.test(line)) {
-    const ordered = /\d/.test(ITEM.exec(line)[2]);
-    return ['list', until((one, end) => listEnds(lines, end, ordered))];
+    const [first, , sign] = ITEM.exec(line);
+    const list = { ordered: /\d/.test(sign), width: first.length };
+    return ['list', until((one, end) => listEnds(lines, end, list))];
   }
   if (line.includes('|') && lines[at + 1]?.includes('-') && DELIMITERS.test(lines[at + 1])) {
     return ['table', until((one) => !one.includes('|'))];
@@ -148,9 +149,13 @@ function blockAt(lines, at) {
   return ['paragraph', until((one) => !one.trim() || FENCE.test(one) || HEADING.test(one) || RULE.test(one) || QUOTE.test(one) || /^ {0,3}([-*+]|1[.)])\s/.test(one))];
 }
 
-function listEnds(lines, at, ordered) {
+/** Return whether a list ends before a line. `list.width` is how far the text of its last item is indented: what is as far belongs to that. */
+function listEnds(lines, at, list) {
+  const { ordered } = list;
   const line = lines[at];
   const item = ITEM.exec(line);
+  if (item && item[1].length >= list.width) return false;
+  if (item) list.width = item[0].length;
   if (item) return /\d/.test(item[2]) !== ordered || RULE.test(line);
   if (!line.trim()) {
     const next = lines.slice(at + 1).find((one) => one.trim());

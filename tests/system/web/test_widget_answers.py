@@ -74,6 +74,11 @@ def test_no_script_in_an_answer_runs(visit: Visit) -> None:
 MARKDOWN = (
     ("a *b* **c** `d*e*`", "<p>a <em>b</em> <strong>c</strong> <code>d*e*</code></p>"),
     ("- a\n- b\n  - c\n\nd", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><p>d</p>"),
+    (
+        "1. a\n   - b\n   - c\n\n2. d\n   > e",
+        "<ol><li>a<ul><li>b</li><li>c</li></ul></li><li>d<blockquote><p>e</p></blockquote></li></ol>",
+    ),
+    ("- a\n  1. b\n\n     c\n- d", "<ul><li>a<ol><li>b<p>c</p></li></ol></li><li>d</li></ul>"),
     ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
     ("10&deg; C&#44; &lt;b&gt; &nope; `&deg;`", "<p>10° C, &lt;b&gt; &amp;nope; <code>&amp;deg;</code></p>"),
     ("a crock of s\\*\\*t", "<p>a crock of s**t</p>"),

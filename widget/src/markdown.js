@@ -143,10 +143,16 @@ function blockAt(lines, at) {
     const list = { ordered: /\d/.test(sign), width: first.length };
     return ['list', until((one, end) => listEnds(lines, end, list))];
   }
-  if (line.includes('|') && lines[at + 1]?.includes('-') && DELIMITERS.test(lines[at + 1])) {
+  if (beginsTable(lines, at)) {
     return ['table', until((one) => !one.includes('|'))];
   }
-  return ['paragraph', until((one) => !one.trim() || FENCE.test(one) || HEADING.test(one) || RULE.test(one) || QUOTE.test(one) || /^ {0,3}([-*+]|1[.)])\s/.test(one))];
+  return ['paragraph', until((one, end) => !one.trim() || FENCE.test(one) || HEADING.test(one) || RULE.test(one) || QUOTE.test(one) || /^ {0,3}([-*+]|1[.)])\s/.test(one)
+    || (beginsTable(lines, end) && cells(one).length === cells(lines[end + 1]).length))];
+}
+
+function beginsTable(lines, at) {
+  const [head, delimiters] = [lines[at], lines[at + 1] ?? ''];
+  return head.includes('|') && delimiters.includes('-') && DELIMITERS.test(delimiters);
 }
 
 /** Return whether a list ends before a line. `list.width` is how far the text of its last item is indented: what is as far belongs to that. */

@@ -110,6 +110,11 @@ MARKDOWN = (
         '<div class="scroller" tabindex="0"><table><thead><tr><th>a</th><th style="text-align: right;">b</th>'
         '</tr></thead><tbody><tr><td>c</td><td style="text-align: right;">d</td></tr></tbody></table></div>',
     ),
+    (
+        "So:\n| a |\n|---|\n\nb | c\nd",
+        '<p>So:</p><div class="scroller" tabindex="0"><table><thead><tr><th>a</th></tr></thead>'
+        "<tbody></tbody></table></div><p>b | c\nd</p>",
+    ),
 )
 
 

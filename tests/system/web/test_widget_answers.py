@@ -127,6 +127,22 @@ def test_markdown_is_shown(visit: Visit) -> None:
         assert visit.show("show").locator(".answer").inner_html() == shown
 
 
+def test_words_of_a_wide_table_are_whole(visit: Visit) -> None:
+    """The table scrolls within itself; a column of two letters a line cannot be read."""
+    row = "| Parameter | Description | Temperature | Measurement | Configuration |\n"
+    visit.go().open()
+    answer_with(visit.page, f"{row}{'|---' * 5}|\n{row}", sources=[], citations=[], status="answered")
+
+    table = visit.ask().locator("table")
+
+    lines = "table => [...table.querySelectorAll('td')].map(cell => { const range = document.createRange();"
+    assert (
+        table.evaluate(f"{lines} range.selectNodeContents(cell); return range.getClientRects().length; }})")
+        == [1] * 5
+    )
+    assert visit.page.locator(".talk").evaluate("talk => talk.scrollWidth <= talk.clientWidth")
+
+
 TROUBLES = (
     (429, {"code": "rate_limited"}, "You have asked a lot. Try again in 60 s."),
     (503, {"code": "overloaded"}, "Too many people are asking at the moment."),

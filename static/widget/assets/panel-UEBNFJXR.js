@@ -47,7 +47,7 @@ a { color: var(--accent); }
 pre { background: var(--soft); padding: 10px 12px; border-radius: 8px; overflow: auto; margin: 0 0 10px; font-size: 14px; }
 code { font-family: var(--ragbot-mono, ui-monospace, monospace); background: var(--soft); border-radius: 4px; padding: 0 3px; }
 pre code { padding: 0; background: none; }
-.scroller { overflow: auto; } table { border-collapse: collapse; font-size: 14px; } td, th { border: 1px solid var(--line); padding: 4px 8px; text-align: start; }
+.scroller { overflow: auto; } table { border-collapse: collapse; font-size: 14px; } td, th { border: 1px solid var(--line); padding: 4px 8px; text-align: start; overflow-wrap: normal; }
 .state, .privacy, .intro, .note { color: var(--quiet); margin: 0 0 10px; } .note { margin: 6px 0 0; } .privacy { font-size: 13px; margin: 6px 0 0; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .small, .head button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }

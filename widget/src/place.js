@@ -104,12 +104,25 @@ const LIT = { backgroundColor: '#ffe066', color: '#1c1e21' };
 let sheet = null;
 let animations = [];
 
+/** Return what shows a hidden element: the tab or the button that names it, or that it names, else the tab at its place among as many. */
+function switchOf(hidden) {
+  const at = `[aria-controls="${CSS.escape(hidden.id)}"]`;
+  const label = document.getElementById(hidden.getAttribute('aria-labelledby'));
+  const named = label?.getAttribute('role') === 'tab' ? label : document.querySelector(`[role=tab]${at}, [aria-expanded=false]${at}`);
+  if (named) return named;
+  const panels = [...hidden.parentElement.children].filter((one) => !one.matches('input, label, [role=tablist]'));
+  for (const around of [hidden.parentElement, hidden.parentElement.parentElement]) {
+    const tabs = [...(around?.querySelectorAll('[role=tab], input[type=radio]') ?? [])].filter((tab) => !panels.some((one) => one.contains(tab)));
+    if (tabs.length === panels.length) return tabs[panels.indexOf(hidden)];
+  }
+  return null;
+}
+
 /** Open the closed details around an element, and press the tabs of the panels around it that are not shown. */
 function openAround(element) {
-  for (let one = element; one; one = one.parentElement) {
+  for (let one = element; one !== document.body && one; one = one.parentElement) {
     if (one.localName === 'details') one.open = true;
-    const tab = one.hidden && one.getAttribute('role') === 'tabpanel' && document.getElementById(one.getAttribute('aria-labelledby'));
-    if (tab && tab.getAttribute('role') === 'tab') tab.click();
+    if (getComputedStyle(one).display === 'none') switchOf(one)?.click();
   }
 }
 

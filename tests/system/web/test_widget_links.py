@@ -94,24 +94,42 @@ def test_place_is_reached_where_the_target_has_no_widget(visit: Visit, linked: s
         visit.page.wait_for_function("scrollY > 1000")
 
 
-TABS = """<div id="tabs"><div role="tablist"><button role="tab" id="{tab}">pnpm</button></div>
-  <div role="tabpanel" aria-labelledby="pnpm" hidden><p>With pnpm the packages are kept in a store.</p></div>
-</div>"""
+HIDDEN = "<p>With pnpm the packages are kept in a store.</p>"
+SHOWN = {
+    "label": f"""<div role=tablist><b role=tab id=one>npm</b><b role=tab id=pnpm>pnpm</b></div>
+        <div role=tabpanel aria-labelledby=pnpm hidden>{HIDDEN}</div>""",
+    "controls": f"""<b role=tab>npm</b><b role=tab aria-controls=pnpm>pnpm</b>
+        <div id=pnpm class=pane>{HIDDEN}</div>""",
+    "folded": f"<b aria-expanded=false aria-controls=pnpm>pnpm</b><div id=pnpm class=pane>{HIDDEN}</div>",
+    "Docusaurus": f"""<ul role=tablist><li role=tab>npm</li><li role=tab>pnpm</li></ul>
+        <div><div role=tabpanel>npm</div><div role=tabpanel hidden>{HIDDEN}</div></div>""",
+    "MkDocs": f"""<input type=radio name=t checked><input type=radio name=t><div><label>npm</label></div>
+        <div><div class=block>npm</div><div class=block>{HIDDEN}</div></div>""",
+    "Sphinx": f"""<input type=radio name=t checked><label>npm</label><div class=content>npm</div>
+        <input type=radio name=t><label>pnpm</label><div class=content>{HIDDEN}</div>""",
+}
+NOT_SHOWN = f"<b role=tab>npm</b><b role=tab>pnpm</b><div class=pane>{HIDDEN}</div>"
 
 
-@pytest.mark.parametrize("tab", ["pnpm", "of-another-name"])
-def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tab: str) -> None:
-    """The tab is pressed; where none says that it is the panel's, the reader is led to the tabs."""
+@pytest.mark.parametrize("tabs", [*SHOWN.values(), NOT_SHOWN], ids=[*SHOWN, "none"])
+def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tabs: str) -> None:
+    """The tab is pressed; where none can be told to be the panel's, the reader is led to the tabs."""
     visit.go().open()
     visit.page.evaluate(
         """(tabs) => {
           const [space, main] = ['<p style="height: 3000px"></p>', document.querySelector('main')];
-          main.innerHTML = `${space}${tabs}${space}`;
-          main.querySelector('[role=tab]').addEventListener('click', () => {
-            main.querySelector('[role=tabpanel]').hidden = false;
-          });
+          main.innerHTML = `<style>.pane, .block, .content { display: none; }
+            input:nth-of-type(2):checked ~ div > .block:nth-child(2) { display: block; }
+            :checked + label + .content { display: block; }
+            </style>${space}<div id="tabs">${tabs}</div>${space}`;
+          for (const tab of main.querySelectorAll('b, li')) {
+            tab.addEventListener('click', () => {
+              const panel = main.querySelector('[role=tabpanel][hidden], .pane');
+              if (tab.textContent === 'pnpm') [panel.hidden, panel.className] = [false, ''];
+            });
+          }
         }""",
-        TABS.format(tab=tab),
+        tabs,
     )
     words = "With pnpm the packages are kept in a store."
     answer_with_a_citation(visit, f"{BOOK_URL}faults/", words)
@@ -120,7 +138,7 @@ def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tab: str) ->
 
     visit.wait_until_lit(words)
     expect(visit.page.locator("#tabs")).to_be_in_viewport()
-    expect(visit.page.get_by_text(words).first).to_be_visible(visible=tab == "pnpm")
+    expect(visit.page.locator("main").get_by_text(words)).to_be_visible(visible=tabs != NOT_SHOWN)
 
 
 @pytest.mark.parametrize("words", ["Line 3 of the listing.", "Line 290 of the listing.", "Cell 7 is far."])

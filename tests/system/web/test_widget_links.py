@@ -141,6 +141,19 @@ def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tabs: str) -
     expect(visit.page.locator("main").get_by_text(words)).to_be_visible(visible=tabs != NOT_SHOWN)
 
 
+def test_words_that_a_router_draws_for_the_new_anchor_are_lit_up(visit: Visit) -> None:
+    """Sites such as those of docsify have one page, and name the place in the fragment."""
+    words = "The words of the second chapter."
+    draw = "document.querySelector('main').innerHTML = '<p>The words of the second chapter.</p>'"
+    router = f"<script>addEventListener('hashchange', () => setTimeout(() => {{ {draw} }}, 300))</script>"
+    visit.go(head=router + visit.site.tag(visit.service.url)).open()
+    answer_with_a_citation(visit, f"{BOOK_URL}faults/#/two", words)
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit(words)
+
+
 @pytest.mark.parametrize("words", ["Line 3 of the listing.", "Line 290 of the listing.", "Cell 7 is far."])
 def test_words_in_an_element_larger_than_the_window_are_seen(visit: Visit, words: str) -> None:
     """The words are put into the middle of the window, and not the middle of their element."""

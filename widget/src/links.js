@@ -159,14 +159,18 @@ export class Links {
   }
 }
 
-/** Press a link of the page's own for its router, which knows it; nobody else gets the press. */
+/**
+ * Press a link of the page's own for its router, which knows it; nobody else gets the press.
+ *
+ * Some routers (Turbo) come last by listening from the moment that a press is on its way: we listen from a moment later.
+ */
 function pressForRouter(link, url) {
   const load = (event) => {
     if (event.defaultPrevented) return;
     event.preventDefault();
     location.assign(url.href);
   };
-  addEventListener('click', load);
+  addEventListener('click', () => addEventListener('click', load), { capture: true, once: true });
   link.click();
   removeEventListener('click', load);
 }

@@ -141,6 +141,29 @@ def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tabs: str) -
     expect(visit.page.locator("main").get_by_text(words)).to_be_visible(visible=tabs != NOT_SHOWN)
 
 
+def test_router_that_listens_when_a_press_is_on_its_way_gets_it(visit: Visit) -> None:
+    """Turbo does so to come after all others: the page is not loaded anew."""
+    router = """<script>
+      const go = (event) => {
+        event.preventDefault();
+        history.pushState({}, '', event.target.href);
+        document.querySelector('main').innerHTML = '<p>The words of the page.</p>';
+      };
+      addEventListener('click', () => {
+        removeEventListener('click', go);
+        addEventListener('click', go);
+      }, true);
+    </script>"""
+    visit.go(head=router + visit.site.tag(visit.service.url))
+    visit.page.evaluate("Ragbot.open(); window.stillHere = true")
+    answer_with_a_citation(visit, FOG, "The words of the page.")
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit("The words of the page.")
+    assert visit.page.evaluate("window.stillHere") is True
+
+
 def test_words_that_a_router_draws_for_the_new_anchor_are_lit_up(visit: Visit) -> None:
     """Sites such as those of docsify have one page, and name the place in the fragment."""
     words = "The words of the second chapter."

@@ -4,6 +4,8 @@ const SKIPPED = 'script, style, noscript, template, button, ragbot-widget, texta
 const ALIKE = { '‘': "'", '’': "'", '‚': "'", '‛': "'", '“': '"', '”': '"', '„': '"', '«': '"', '»': '"', '–': '-', '—': '-', '‑': '-', '−': '-', '…': '...' };
 const EVERYTHING = /[^\s\u00ad\u200b-\u200f\ufeff]/u;
 const LETTERS = /[\p{L}\p{M}\p{N}]/u;
+// Between these stands what a page shows as it is cited. KaTeX and MathJax put other signs in the place of a formula.
+const BREAKS = /\n|(?<=[.!?。])\s+|\$+[^$\n]+\$+|\\\([^\n]*?\\\)/;
 
 /** Keep the characters that match, in a common spelling; `places[i]` is where the i-th one was. */
 function squeeze(text, kept) {
@@ -81,7 +83,7 @@ function findWords(text, wanted, from) {
 /**
  * Find words on the page, near an anchor. Returns ranges; none if they are not there.
  *
- * Words that are not there as a whole, such as those of a list with a formula, are found line by line.
+ * Words that are not there as a whole, such as those of a list with a formula, are found line by line, and those around a formula.
  */
 export function findOnPage(wanted, anchor = '') {
   const roots = [...document.querySelectorAll('main, article, [role=main]')].slice(0, 1);
@@ -91,7 +93,7 @@ export function findOnPage(wanted, anchor = '') {
     const from = beginOf(anchor, parts);
     const whole = findWords(text, wanted, from);
     if (whole) return [rangeOf(parts, whole.start, whole.end)];
-    const pieces = wanted.split(/\n|(?<=[.!?。])\s+/).filter((piece) => piece.trim().length > 11);
+    const pieces = wanted.split(BREAKS).filter((piece) => piece.trim().length > 11);
     const found = pieces.map((piece) => findWords(text, piece, from)).filter(Boolean);
     if (found.length * 2 >= pieces.length && found.length) return found.map(({ start, end }) => rangeOf(parts, start, end));
   }

@@ -141,6 +141,23 @@ def test_words_in_a_tab_that_is_not_shown_are_reached(visit: Visit, tabs: str) -
     expect(visit.page.locator("main").get_by_text(words)).to_be_visible(visible=tabs != NOT_SHOWN)
 
 
+@pytest.mark.parametrize("formula", ["$E = mc^2$", r"\(E = mc^2\)"])
+def test_words_around_a_formula_are_lit_up(visit: Visit, formula: str) -> None:
+    """KaTeX and MathJax show other signs than the source has."""
+    visit.go()
+    visit.page.evaluate(
+        """document.querySelector('main').innerHTML =
+        '<p>The energy at rest is <span>𝐸=𝑚𝑐2E=mc^2</span>, as every reader knows by now.</p>'"""
+    )
+    visit.open()
+    words = f"The energy at rest is {formula}, as every reader knows by now."
+    answer_with_a_citation(visit, f"{BOOK_URL}faults/", words)
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit("The energy at rest is , as every reader knows by now.")
+
+
 def test_router_that_listens_when_a_press_is_on_its_way_gets_it(visit: Visit) -> None:
     """Turbo does so to come after all others: the page is not loaded anew."""
     router = """<script>

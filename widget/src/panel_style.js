@@ -12,6 +12,8 @@ ${inDark(`--bg: var(--ragbot-background, #1b1d20); --fg: var(--ragbot-color, #e8
 :host([data-left]) .panel { right: auto; left: 0; border-left: 0; border-right: 1px solid var(--line); }
 .panel.page { position: static; width: auto; min-height: 90vh; max-width: 46rem; margin: 0 auto; border: 0; box-shadow: none; }
 .panel *, .quote * { box-sizing: border-box; }
+/* A site's rule for all elements holds for the host, too, and what is inherited would come in. */
+.panel, .quote { line-height: 1.5; font-style: normal; font-weight: 400; letter-spacing: normal; word-spacing: normal; text-align: start; text-indent: 0; text-transform: none; white-space: normal; }
 .head { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
 h2 { font-size: 17px; margin: 0; flex: 1; }
 h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 12px 0 6px; }

@@ -91,3 +91,20 @@ def test_button_can_stand_above_one_of_the_site(visit: Visit) -> None:
 
     assert box is not None
     assert box["y"] + box["height"] == pytest.approx(DESK["height"] - 84, abs=1)
+
+
+def test_rule_for_all_elements_does_not_reach_into_the_panel(visit: Visit) -> None:
+    """Such a rule holds for the widget's own element, whose text the panel would inherit."""
+    rule = """<style>* { letter-spacing: 4px; word-spacing: 9px; text-transform: uppercase;
+      text-align: center; text-indent: 30px; font: italic 700 16px/3 serif; white-space: pre; }</style>"""
+    visit.go(head=rule + visit.site.tag(visit.service.url)).open()
+
+    styles = visit.page.locator(".intro").evaluate(
+        """(intro) => {
+          const style = getComputedStyle(intro);
+          return ['letterSpacing', 'wordSpacing', 'textTransform', 'lineHeight', 'textAlign', 'textIndent',
+            'fontStyle', 'fontWeight', 'whiteSpace'].map((name) => style[name]);
+        }"""
+    )
+
+    assert styles == ["normal", "0px", "none", "24px", "start", "0px", "normal", "400", "normal"]

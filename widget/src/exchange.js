@@ -91,7 +91,7 @@ export class Exchange {
       const cited = this.#cited(mark, Number(mark.dataset.source));
       const url = cited && this.panel.links.resolve(cited.url);
       const source = this.sources[Number(mark.dataset.source) - 1];
-      this.panel.aim(mark, url ?? this.panel.links.resolve(source.url), cited?.text || (source.quote_text ?? ''));
+      this.panel.links.aim(mark, url ?? this.panel.links.resolve(source.url), cited?.text || (source.quote_text ?? ''));
     }
   }
 

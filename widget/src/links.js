@@ -76,6 +76,15 @@ export class Links {
     return isOfSite ? new URL(url.pathname + url.search + url.hash, location.origin) : url;
   }
 
+  /** Let a link lead to a place of the book; `words` are lit up there. */
+  aim(link, url, words) {
+    link.href = url.href;
+    link.words = words;
+    for (const name of ['target', 'rel']) link.removeAttribute(name);
+    if (this.isPage) link.target = '_top';
+    else if (url.origin !== location.origin) Object.assign(link, { target: '_blank', rel: 'noopener' });
+  }
+
   /** Return whether an address is the page that is open. The book's own have no query; the open one may have a search's or a newsletter's. */
   isHere(url) {
     const isSame = url.origin === location.origin && plainPath(url) === plainPath(location);

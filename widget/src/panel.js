@@ -1,6 +1,7 @@
 /** The panel: the talk, the field for a question, and what is kept between pages. */
-import { button, growing, keepFromSite, make } from './dom.js';
+import { button, keepFromSite, make } from './dom.js';
 import { Exchange } from './exchange.js';
+import { makeFrame } from './frame.js';
 import { Links } from './links.js';
 import { PANEL_STYLE } from './panel_style.js';
 import { watchColors } from './page_colors.js';
@@ -54,20 +55,10 @@ class Panel {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(PANEL_STYLE);
     this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet];
-    const { say, config } = this;
-    this.title = make('h2', { id: 'title', dir: 'auto', text: config.title || say('ask_book') });
-    const close = button('✕', () => this.close(), { 'aria-label': say('close'), part: 'close' });
-    this.anew = button(say('new_talk'), () => this.beginAnew(), { hidden: true });
-    this.examples = make('div', { class: 'examples' });
-    this.welcome = make('div', {}, make('p', { class: 'intro', text: say('intro') }), this.examples);
-    this.log = make('div', { role: 'log', 'aria-live': 'off', 'aria-label': say('ask_book') });
-    this.talk = make('div', { class: 'talk', tabindex: '0', role: 'group', 'aria-labelledby': 'title' }, this.welcome, this.log);
-    this.live = make('div', { class: 'unseen', role: 'status' });
-    this.panel = make('section', {
-      class: this.isPage ? 'panel page' : 'panel', part: 'panel', hidden: true, 'aria-labelledby': 'title', role: this.isPage ? null : 'dialog',
-    }, make('div', { class: 'head' }, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
-    this.panel.addEventListener('keydown', (event) => this.#key(event));
-    for (const event of ['keyup', 'keypress']) this.panel.addEventListener(event, keepFromSite);
+    Object.assign(this, makeFrame(this, {
+      close: () => this.close(), beginAnew: () => this.beginAnew(), stop: () => this.stop(), ask: () => this.#askField(),
+      removeSelection: () => this.#removeSelection(), key: (event) => this.#key(event),
+    }));
     this.talk.addEventListener('scroll', () => { this.#scrolled = this.talk.scrollTop; }, { passive: true });
     this.panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
     this.panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = this.root.activeElement; }));
@@ -78,34 +69,6 @@ class Panel {
   goOnAfterMove() {
     this.talk.scrollTop = this.#scrolled;
     if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
-  }
-
-  #form() {
-    const { say, config } = this;
-    this.field = make('textarea', { rows: 2, 'aria-label': say('question'), placeholder: say('question'), dir: 'auto', enterkeyhint: 'send', part: 'question' });
-    this.fitField = growing(this.field);
-    this.send = make('button', { class: 'send', text: say('send'), part: 'send' });
-    this.stopButton = button(say('stop'), () => this.stop(), { class: 'send', hidden: true });
-    this.chipText = make('span', { dir: 'auto' });
-    this.chip = make('div', { class: 'chip', hidden: true },
-      make('p', {}, make('b', { text: say('from_selection') }), this.chipText),
-      button('✕', () => this.#removeSelection(), { 'aria-label': say('remove_selection') }));
-    const form = make('form', { class: 'ask' }, this.chip, make('div', { class: 'row' }, this.field, this.send, this.stopButton));
-    if (config.privacy) {
-      const line = config.privacyUrl ? make('a', { href: config.privacyUrl, text: config.privacy, target: '_top' }) : config.privacy;
-      form.append(make('p', { class: 'privacy' }, line));
-    }
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#askField();
-    });
-    this.field.addEventListener('keydown', (event) => {
-      // While an input method composes a word, Enter belongs to it.
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-      event.preventDefault();
-      this.#askField();
-    });
-    return form;
   }
 
   #key(event) {
@@ -136,17 +99,9 @@ class Panel {
   /** Make a link to a place of the book; `words` are lit up there. */
   linkTo(url, words) {
     const link = make('a');
-    this.aim(link, url, words);
+    this.links.aim(link, url, words);
     link.addEventListener('click', (event) => this.#follow(event, link));
     return link;
-  }
-
-  aim(link, url, words) {
-    link.href = url.href;
-    link.words = words;
-    for (const name of ['target', 'rel']) link.removeAttribute(name);
-    if (this.isPage) link.target = '_top';
-    else if (url.origin !== location.origin) Object.assign(link, { target: '_blank', rel: 'noopener' });
   }
 
   #follow(event, link) {

@@ -195,14 +195,25 @@ export class Exchange {
     return true;
   }
 
-  /** Say why there is no whole answer, and offer to ask again. */
-  fail(sentence, { again, elsewhere } = {}) {
+  /** Say why there is no whole answer, and offer to ask again, or `elsewhere`. */
+  fail(sentence, elsewhere = null) {
     this.#stopPainting();
     this.#show();
     this.tell(sentence);
-    this.failed = true;
-    this.tools.replaceChildren(button(this.say('again'), again, { class: 'small' }));
+    this.failed = { sentence, elsewhere };
+    this.tools.replaceChildren(button(this.say('again'), () => this.panel.askAgain(this), { class: 'small again' }));
     if (elsewhere) this.tools.append(make('a', { href: elsewhere, text: this.say('open_page'), target: '_top' }));
+  }
+
+  /** Show what was kept of it. */
+  restore(record) {
+    if (!record.failed) {
+      this.finish(record);
+      return;
+    }
+    this.begin(record.sources);
+    this.answer = record.answer;
+    this.fail(record.failed.sentence, record.failed.elsewhere);
   }
 
   /** Return the answer as it is read aloud: without code. */
@@ -212,13 +223,11 @@ export class Exchange {
     return copied.textContent;
   }
 
-  /** Return what is kept between pages. */
+  /** Return what is kept between pages; null while it is being answered. */
   record() {
-    if (this.failed || !this.status) return null;
-    const sources = this.sources.map(({ url, heading_path, quote_text, cited }) => ({ url, heading_path, quote_text: cited ? quote_text : '', cited }));
-    return {
-      asked: this.asked, answer: this.answer, sources, citations: this.citations, status: this.status,
-      session_id: this.sessionId, message_id: this.messageId, rating: this.rating,
-    };
+    const { asked, answer, citations, status, failed } = this;
+    if (!failed && !status) return null;
+    const sources = this.sources.map(({ url, heading_path, quote_text, cited }) => ({ url, heading_path, quote_text: cited || failed ? quote_text : '', cited }));
+    return { asked, answer, sources, citations, status, failed, session_id: this.sessionId, message_id: this.messageId, rating: this.rating };
   }
 }

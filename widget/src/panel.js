@@ -46,6 +46,7 @@ class Panel {
     this.book = this.#learn();
     watchColors(theme.saw);
     this.#restore();
+    addEventListener('pagehide', () => this.remember()); // The question that is being typed, too.
     addEventListener('pageshow', ({ persisted }) => persisted && !this.isPage && this.#comeBack());
   }
 
@@ -206,23 +207,25 @@ class Panel {
     if (kept.going) this.book.then(() => this.#arrive(kept.going));
   }
 
-  async #restore() {
+  #restore() {
     const kept = this.isPage ? {} : this.store.load();
     this.sessionId = kept.sessionId ?? null;
-    for (const record of kept.talk ?? []) {
-      const exchange = this.#add(record.asked);
-      exchange.finish(record);
-    }
+    this.field.value = kept.draft?.text ?? '';
+    this.#select(kept.draft?.selection ?? '');
+    for (const record of kept.talk ?? []) this.#add(record.asked).restore(record);
+    this.live.textContent = ''; // It was said when it was new.
     if (!kept.pending) return;
     const exchange = this.#add(kept.pending.asked);
-    this.#run(exchange, (take, signal) => this.service.resume({ ...kept.pending.place, lastId: '' }, take, signal));
+    if (!kept.pending.place) exchange.fail(this.say('stopped')); // The service had not said yet where the answer is.
+    else this.#run(exchange, (take, signal) => this.service.resume({ ...kept.pending.place, lastId: '' }, take, signal));
   }
 
   remember(changes = {}) {
     if (this.isPage) return;
     const talk = this.#exchanges.map((exchange) => exchange.record()).filter(Boolean);
-    const pending = this.#running?.place ? { asked: this.#running.exchange.asked, place: this.#running.place } : null;
-    this.store.save({ open: !this.panel.hidden, sessionId: this.sessionId, talk, pending, ...changes });
+    const pending = this.#running && { asked: this.#running.exchange.asked, place: this.#running.place };
+    const draft = { text: this.field.value, selection: this.#selection };
+    this.store.save({ open: !this.panel.hidden, sessionId: this.sessionId, talk, pending, draft, ...changes });
   }
 
   beginAnew() {
@@ -354,27 +357,26 @@ class Panel {
   }
 
   #failed(exchange, error) {
-    const again = () => {
-      this.#exchanges = this.#exchanges.filter((one) => one !== exchange);
-      exchange.node.remove();
-      this.ask(exchange.asked.query, exchange.asked.selection ?? '');
-    };
-    if (error.name === 'AbortError') {
-      exchange.fail(this.say('stopped'), { again });
-      return;
-    }
+    if (error.name === 'AbortError') return void exchange.fail(this.say('stopped'));
     const trouble = error instanceof Trouble ? error : new Trouble('unknown');
     if (['session_not_found', 'session_expired'].includes(trouble.code)) {
       this.sessionId = null;
       if (!exchange.answer) {
-        this.#afterwards = again;
+        this.#afterwards = () => this.askAgain(exchange);
         return;
       }
     }
     const isAway = ['unreachable', 'origin_not_allowed'].includes(trouble.code);
     const elsewhere = isAway ? this.config.fallback || new URL('ask', this.config.base).href : null;
-    exchange.fail(sentenceOf(trouble, this.say), { again, elsewhere: this.isPage ? null : elsewhere });
+    exchange.fail(sentenceOf(trouble, this.say), this.isPage ? null : elsewhere);
     this.announceEvent('error', { code: trouble.code });
+  }
+
+  /** Ask a question without a whole answer once more, at the end of the talk. */
+  askAgain(exchange) {
+    this.#exchanges = this.#exchanges.filter((one) => one !== exchange);
+    exchange.node.remove();
+    this.ask(exchange.asked.query, exchange.asked.selection ?? '');
   }
 
   stop() {

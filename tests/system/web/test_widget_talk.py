@@ -194,3 +194,60 @@ def test_screen_readers_hear_how_a_question_stands(visit: Visit) -> None:
     visit.field.press("Escape")
 
     expect(live).to_have_text("Stopped.")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("Stop", "Stopped."),
+        ("error", "The answer took too long. Try again, or ask a shorter question."),
+    ],
+)
+def test_part_of_an_answer_is_kept_for_the_next_page(visit: Visit, end: str, told: str) -> None:
+    """Who stops has often read enough; a mark of the answer, or any link, must not take it away."""
+    visit.go()
+    begin_to_ask(visit)
+    feed(visit, "sources", TOLD)
+    feed(visit, "delta", {"text": "Half an answer"})
+    expect(visit.page.locator(".answer")).to_have_text("Half an answer")
+    if end == "error":
+        feed(visit, "error", {"code": "deadline_exceeded"})
+    else:
+        visit.page.get_by_role("button", name=end).click()
+    expect(visit.page.locator(".exchange .state")).to_have_text(told)
+
+    visit.page.goto(f"{visit.site.url}/mkdocs/lighting/")
+
+    expect(visit.page.locator(".exchange .asked")).to_contain_text(MOTOR)
+    expect(visit.page.locator(".answer")).to_have_text("Half an answer")
+    expect(visit.page.locator(".exchange .state")).to_have_text(told)
+    visit.page.get_by_role("button", name="Ask again").click()
+    expect(visit.page.locator(".answer")).to_contain_text("The fuse is blown")
+
+
+def test_question_that_the_service_has_not_taken_yet_is_kept_for_the_next_page(visit: Visit) -> None:
+    """A host that sleeps takes its time; the reader goes on reading meanwhile."""
+    visit.go().open()
+    visit.page.route("**/query", lambda route: None)
+    visit.field.fill(MOTOR)
+    with visit.page.expect_request("**/query"):
+        visit.field.press("Enter")
+
+    visit.page.goto(f"{visit.site.url}/mkdocs/lighting/")
+
+    expect(visit.page.locator(".exchange .asked")).to_contain_text(MOTOR)
+    visit.page.unroute("**/query")
+    visit.page.get_by_role("button", name="Ask again").click()
+    expect(visit.page.locator(".answer")).to_contain_text("The fuse is blown")
+
+
+def test_question_that_is_being_typed_is_there_on_the_next_page(visit: Visit) -> None:
+    """A reader looks a word up on another page, and goes on typing; with the text that was selected."""
+    visit.go().open()
+    visit.page.evaluate("Ragbot.open({ selection: 'The words that the reader has selected.' })")
+    visit.field.fill("And what about")
+
+    visit.page.goto(f"{visit.site.url}/mkdocs/lighting/")
+
+    expect(visit.field).to_have_value("And what about")
+    expect(visit.page.locator(".chip")).to_contain_text("The words that the reader has selected.")

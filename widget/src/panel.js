@@ -374,6 +374,7 @@ class Panel {
 
   /** Ask a question without a whole answer once more, at the end of the talk. */
   askAgain(exchange) {
+    if (this.#running) return;
     this.#exchanges = this.#exchanges.filter((one) => one !== exchange);
     exchange.node.remove();
     this.ask(exchange.asked.query, exchange.asked.selection ?? '');
@@ -390,6 +391,7 @@ class Panel {
     const hadFocus = [this.send, this.stopButton].includes(this.root.activeElement);
     this.send.hidden = isRunning;
     this.stopButton.hidden = !isRunning;
+    for (const again of this.log.querySelectorAll('.again')) again.disabled = isRunning; // One question at a time.
     this.log.setAttribute('aria-busy', String(isRunning));
     if (hadFocus) this.field.focus();
   }

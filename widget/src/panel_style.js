@@ -35,6 +35,7 @@ pre code { padding: 0; background: none; }
 .state, .privacy, .intro, .note { color: var(--quiet); margin: 0 0 10px; } .note { margin: 6px 0 0; } .privacy { font-size: 13px; margin: 6px 0 0; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .small, .head button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }
+.small:disabled { opacity: .6; cursor: default; }
 .small[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }
 .examples { display: flex; flex-direction: column; align-items: start; gap: 8px; margin: 0 0 12px; }
 .examples button { text-align: start; padding: 6px 12px; }

@@ -196,6 +196,25 @@ def test_screen_readers_hear_how_a_question_stands(visit: Visit) -> None:
     expect(live).to_have_text("Stopped.")
 
 
+def test_failed_question_is_not_lost_while_another_one_runs(visit: Visit) -> None:
+    """It cannot be asked again before the other one is answered; then it can."""
+    visit.go()
+    begin_to_ask(visit, "What has failed?")
+    feed(visit, "error", {"code": "deadline_exceeded"})
+    again = visit.page.get_by_role("button", name="Ask again")
+    expect(again).to_be_enabled()
+
+    visit.field.fill(MOTOR)
+    visit.field.press("Enter")
+
+    expect(again).to_be_disabled()
+    visit.page.wait_for_function("asked.length === 2")
+    feed(visit, "done", TOLD | {"answer": "It is.", "citations": [], "status": "answered"})
+    again.click()
+    visit.page.wait_for_function("asked.length === 3")
+    expect(visit.page.locator(".exchange .asked").last).to_contain_text("What has failed?")
+
+
 @pytest.mark.parametrize(
     ("end", "told"),
     [

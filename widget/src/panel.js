@@ -8,7 +8,7 @@ import { watchColors } from './page_colors.js';
 import { findOnPage, lightUp, putOut } from './place.js';
 import { Quotes } from './quotes.js';
 import { Room } from './room.js';
-import { Service, Trouble } from './service.js';
+import { Service, stopOf, Trouble } from './service.js';
 import { Store } from './store.js';
 import { loadWords, sentenceOf } from './words.js';
 
@@ -327,7 +327,8 @@ class Panel {
     exchange.tell(this.say('thinking'));
     run.waking = setTimeout(() => exchange.answer || exchange.tell(this.say('waking')), WAKING_MS);
     try {
-      const reply = await call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
+      const answered = call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
+      const reply = await Promise.race([answered, stopOf(controller.signal)]); // Not all that is waited for knows the signal.
       exchange.finish(reply);
       this.sessionId = reply.session_id ?? this.sessionId;
       this.live.textContent = `${this.say('answered')} ${exchange.spoken()}`;

@@ -25,6 +25,11 @@ async function troubleOf(response) {
   return new Trouble(code, { status: response.status, waitS: wait > 0 ? Math.ceil(wait) : null });
 }
 
+/** Return a promise that fails when a question is stopped. */
+export function stopOf(signal) {
+  return new Promise((_, fail) => { signal.addEventListener('abort', () => fail(signal.reason), { once: true }); });
+}
+
 export class Service {
   #token = null; // {value, until}
 

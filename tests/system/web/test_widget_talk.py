@@ -270,3 +270,19 @@ def test_question_that_is_being_typed_is_there_on_the_next_page(visit: Visit) ->
 
     expect(visit.field).to_have_value("And what about")
     expect(visit.page.locator(".chip")).to_contain_text("The words that the reader has selected.")
+
+
+def test_question_can_be_stopped_before_the_service_has_said_anything(visit: Visit) -> None:
+    """A host that sleeps keeps the widget waiting for the book; nothing is asked afterwards."""
+    asked: list[Any] = []
+    visit.page.route("**/book?*", lambda route: asked.append(route))
+    visit.go().open()
+    visit.field.fill(MOTOR)
+    visit.field.press("Enter")
+
+    visit.page.get_by_role("button", name="Stop").click()
+
+    expect(visit.page.locator(".exchange .state")).to_have_text("Stopped.")
+    asked[0].fulfill(json={}, headers={"Access-Control-Allow-Origin": "*"})
+    visit.page.wait_for_timeout(300)
+    assert [url for url in visit.requests if url.endswith("/query")] == []

@@ -54,6 +54,9 @@ export class Quotes {
     const box = mark.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.node;
     this.node.style.left = `${Math.max(8, Math.min(box.left - width / 2, document.documentElement.clientWidth - width - 8))}px`;
-    this.node.style.top = `${box.top > height + 12 ? box.top - height - 6 : Math.max(8, Math.min(box.bottom + 6, innerHeight - height - 8))}px`;
+    // Not over the panel's head: who goes up to close it would stay in the quote.
+    const highest = Math.max(8, this.root.querySelector('.talk').getBoundingClientRect().top);
+    const above = box.top - height - 6;
+    this.node.style.top = `${above >= highest ? above : Math.max(8, Math.min(box.bottom + 6, innerHeight - height - 8))}px`;
   }
 }

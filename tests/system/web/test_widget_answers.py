@@ -143,6 +143,27 @@ def test_words_of_a_wide_table_are_whole(visit: Visit) -> None:
     assert visit.page.locator(".talk").evaluate("talk => talk.scrollWidth <= talk.clientWidth")
 
 
+def test_quote_does_not_cover_what_closes_the_panel(visit: Visit) -> None:
+    """The way from a mark to the button would end in the quote, which stays while the mouse is in it."""
+    source = {
+        "url": f"{BOOK_URL}faults/",
+        "heading_path": ["Faults"],
+        "quote_text": "A word. " * 12,
+        "cited": True,
+    }
+    visit.go().open()
+    answer_with(visit.page, "It is so. [1]\n\n" * 6, sources=[source], citations=[], status="answered")
+    head = visit.panel.locator(".head").bounding_box()
+    assert head is not None
+
+    for mark in visit.ask().locator("a.mark").all():
+        mark.focus()
+
+        quote = visit.page.locator(".quote").bounding_box()
+        assert quote is not None
+        assert quote["y"] >= head["y"] + head["height"]
+
+
 TROUBLES = (
     (429, {"code": "rate_limited"}, "You have asked a lot. Try again in 60 s."),
     (503, {"code": "overloaded"}, "Too many people are asking at the moment."),

@@ -161,6 +161,11 @@ def _defined(section: SectionText, wording: _Wording) -> Iterator[str]:
     term, article = match["term"], match["article"] or ""
     if not _share_a_word(term, section.heading_path[-1]) or term.split()[0].casefold() in _NO_TERM:
         return
+    if re.match(
+        rf"\S+\s+(?:(?:{wording.articles}|if|whether)\s|{_POINTS_BACK.pattern})", term, re.IGNORECASE
+    ):
+        # "Sets a setting that is ...", "Sets if the lamp is ...": a verb and its object.
+        return
     if article.casefold() == "the" and " " not in term:
         # "The office is a ..." tells of one that the reader was told of before.
         return

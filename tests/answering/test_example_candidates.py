@@ -47,6 +47,7 @@ def test_questions_of_exercises_are_none() -> None:
             "What are Launch files?",
         ),
         ("english", "URDF", "URDF (Unified Format) is an XML format.", "What is URDF?"),
+        ("english", "Vitamins", "Vitamin A is a vitamin.", "What is Vitamin A?"),
         ("german", "Sauerteig", "Ein Sauerteig ist eine Kultur.", "Was ist ein Sauerteig?"),
         ("french", "Levain", "Un levain est une culture.", "Qu’est-ce qu’un levain ?"),
         ("spanish", "La masa madre", "Una masa madre es un cultivo.", "¿Qué es una masa madre?"),
@@ -66,6 +67,9 @@ def test_definition_is_asked_for_in_the_language_of_the_book(
         ("Files", "Each file is a module."),
         ("The office", "The office is a hut."),
         ("Sourdough", "Sourdough is fed at seven."),
+        ("Set the speed", "Sets a setting that is the limit of the lamp."),
+        ("Set the lamp", "Sets if the lamp is a burner."),
+        ("Setting", "Setting this is a risk."),
     ],
 )
 def test_sentence_that_defines_nothing_is_no_question(heading: str, text: str) -> None:

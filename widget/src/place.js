@@ -9,15 +9,18 @@ const BREAKS = /\n|(?<=[.!?。])\s+|\$+[^$\n]+\$+|\\\([^\n]*?\\\)/;
 
 /** Keep the characters that match, in a common spelling; `places[i]` is where the i-th one was. */
 function squeeze(text, kept) {
+  const spellings = new Map(); // A page may have a million characters, of some hundred kinds.
   let squeezed = '';
   const places = [];
   let at = 0;
   for (const sign of text) {
-    if (kept.test(sign)) {
-      const spelled = (ALIKE[sign] ?? sign.normalize('NFKC')).toLowerCase();
-      squeezed += spelled;
-      for (let i = 0; i < spelled.length; i += 1) places.push(at);
+    let spelled = spellings.get(sign);
+    if (spelled === undefined) {
+      spelled = kept.test(sign) ? (ALIKE[sign] ?? sign.normalize('NFKC')).toLowerCase() : '';
+      spellings.set(sign, spelled);
     }
+    squeezed += spelled;
+    for (let i = 0; i < spelled.length; i += 1) places.push(at);
     at += sign.length;
   }
   return { squeezed, places };
@@ -38,16 +41,19 @@ function textsOf(root) {
   return { text, parts };
 }
 
+/** Return the index of the first part, in the order of the page, from which on something holds; how many there are if it never does. */
+function firstOf(parts, holds) {
+  let [low, high] = [0, parts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(parts[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 function rangeOf(parts, start, end) {
-  const partOf = (offset) => {
-    let [low, high] = [0, parts.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (parts[middle].start <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return parts[low];
-  };
+  const partOf = (offset) => parts[firstOf(parts, (part) => part.start > offset) - 1];
   const [first, last] = [partOf(start), partOf(end - 1)];
   const range = document.createRange();
   range.setStart(first.node, start - first.start);
@@ -59,25 +65,30 @@ function rangeOf(parts, start, end) {
 function beginOf(anchor, parts) {
   const element = anchor && (document.getElementById(anchor) ?? document.getElementsByName(anchor)[0]);
   if (!element) return 0;
-  const part = parts.find(({ node }) => element.contains(node) || element.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING);
-  return part?.start ?? 0;
+  // What an element holds follows it, too.
+  const first = firstOf(parts, ({ node }) => element.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return parts[first]?.start ?? 0;
 }
 
-/** Return {start, end} of the words: the first place after `from`, else the first one of all, or null. */
-function findWords(text, wanted, from) {
-  for (const kept of [EVERYTHING, LETTERS]) {
-    const needle = squeeze(wanted, kept).squeezed;
-    const { squeezed, places } = squeeze(text, kept);
-    if (!needle) continue;
-    const begin = places.findIndex((place) => place >= from);
-    let at = begin < 0 ? -1 : squeezed.indexOf(needle, begin);
-    if (at < 0) at = squeezed.indexOf(needle);
-    if (at >= 0) {
-      const end = places[at + needle.length - 1];
-      return { start: places[at], end: end + String.fromCodePoint(text.codePointAt(end)).length };
+/** Return what finds words in a text: {start, end} of the first place after `from`, else of the first one of all, or null. */
+function finderIn(text, from) {
+  const pages = new Map(); // The text is squeezed once for all words.
+  return (wanted) => {
+    for (const kept of [EVERYTHING, LETTERS]) {
+      const needle = squeeze(wanted, kept).squeezed;
+      if (!needle) continue;
+      if (!pages.has(kept)) pages.set(kept, squeeze(text, kept));
+      const { squeezed, places } = pages.get(kept);
+      const begin = places.findIndex((place) => place >= from);
+      let at = begin < 0 ? -1 : squeezed.indexOf(needle, begin);
+      if (at < 0) at = squeezed.indexOf(needle);
+      if (at >= 0) {
+        const end = places[at + needle.length - 1];
+        return { start: places[at], end: end + String.fromCodePoint(text.codePointAt(end)).length };
+      }
     }
-  }
-  return null;
+    return null;
+  };
 }
 
 /**
@@ -90,11 +101,11 @@ export function findOnPage(wanted, anchor = '') {
   for (const root of [...roots, document.body]) {
     const { text, parts } = textsOf(root);
     if (!parts.length) continue;
-    const from = beginOf(anchor, parts);
-    const whole = findWords(text, wanted, from);
+    const find = finderIn(text, beginOf(anchor, parts));
+    const whole = find(wanted);
     if (whole) return [rangeOf(parts, whole.start, whole.end)];
     const pieces = wanted.split(BREAKS).filter((piece) => piece.trim().length > 11);
-    const found = pieces.map((piece) => findWords(text, piece, from)).filter(Boolean);
+    const found = pieces.map(find).filter(Boolean);
     if (found.length * 2 >= pieces.length && found.length) return found.map(({ start, end }) => rangeOf(parts, start, end));
   }
   return [];

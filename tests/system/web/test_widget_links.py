@@ -237,3 +237,30 @@ def test_site_that_scrolls_to_each_new_anchor_does_not_take_the_words_away(visit
     visit.page.get_by_role("button", name="New talk").click()
     visit.page.wait_for_timeout(400)
     assert visit.lit() == ""
+
+
+def test_book_of_one_page_is_gone_through_once_for_all_sentences(visit: Visit) -> None:
+    """Else the tab stands still for half a minute where a citation is not there as a whole."""
+    visit.go()
+    visit.page.evaluate(
+        """() => {
+          const section = (_, at) => `<h2 id="s${at}">Part ${at}</h2><p>The keeper of lamp ${at} sleeps.</p>`;
+          document.querySelector('main').innerHTML = Array.from({length: 2000}, section).join('');
+          window.calls = 0;
+          for (const [kind, name] of [[String, 'normalize'], [Node, 'compareDocumentPosition']]) {
+            const called = kind.prototype[name];
+            kind.prototype[name] = function (...given) {
+              window.calls += 1;
+              return called.apply(this, given);
+            };
+          }
+        }"""
+    )
+    visit.open()
+    there = "The keeper of lamp 1500 sleeps."
+    answer_with_a_citation(visit, f"{BOOK_URL}faults/#s1500", f"This is not there at all. {there}")
+
+    visit.ask().locator("a.mark").click()
+
+    visit.wait_until_lit(there)
+    assert visit.page.evaluate("calls") < 1000

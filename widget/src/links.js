@@ -140,10 +140,10 @@ export class Links {
     this.#way.abort();
   }
 
-  /** Light the words up again where the page's own script draws them anew, and scroll back to them where it scrolls away. */
+  /** Light the words up again where the page's own script draws them anew, and scroll back to them, once, where it scrolls away. */
   async stay(url, words) {
     const left = this.#setOut();
-    let before = null;
+    let [before, isBack] = [null, false];
     for (const end = Date.now() + SETTLED_MS; Date.now() < end; ) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       if (left.aborted) return;
@@ -151,7 +151,10 @@ export class Links {
       if (!lit && this.isHere(url)) this.show(url, words, { goes: false });
       const { top, bottom } = lit?.getBoundingClientRect() ?? { top: 0, bottom: 0 };
       // A page that still moves is on its way.
-      if (top === before && top !== bottom && (bottom < 0 || top > innerHeight)) scrollToWords(lit);
+      if (!isBack && top === before && top !== bottom && (bottom < 0 || top > innerHeight)) {
+        scrollToWords(lit);
+        isBack = true;
+      }
       before = top;
     }
     this.leave();

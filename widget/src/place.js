@@ -119,7 +119,7 @@ let animations = [];
 
 /** Return what shows a hidden element: the tab or the button that names it, or that it names, else the tab at its place among as many. */
 function switchOf(hidden) {
-  const at = `[aria-controls="${CSS.escape(hidden.id)}"]`;
+  const at = `[aria-controls="${CSS.escape(hidden.id || '-')}"]`;
   const label = document.getElementById(hidden.getAttribute('aria-labelledby'));
   const named = label?.getAttribute('role') === 'tab' ? label : document.querySelector(`[role=tab]${at}, [aria-expanded=false]${at}`);
   if (named) return named;

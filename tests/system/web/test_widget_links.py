@@ -264,3 +264,19 @@ def test_book_of_one_page_is_gone_through_once_for_all_sentences(visit: Visit) -
 
     visit.wait_until_lit(there)
     assert visit.page.evaluate("calls") < 1000
+
+
+def test_words_are_scrolled_back_to_once(visit: Visit) -> None:
+    """A reader who drags the scroll bar, which not each browser tells of, goes where he wants to."""
+    visit.go("/mkdocs/faults/")
+    visit.page.evaluate("document.querySelector('main').style.marginTop = '3000px'")
+    visit.open()
+    visit.ask().locator("a.mark").first.click()
+    visit.wait_until_lit("The fuse is blown")
+    visit.page.evaluate("scrollTo(0, 0)")
+    visit.page.wait_for_function("scrollY > 2000")
+
+    visit.page.evaluate("scrollTo(0, 0)")
+
+    visit.page.wait_for_timeout(600)
+    assert visit.page.evaluate("scrollY") == 0

@@ -199,6 +199,7 @@ export class Exchange {
   fail(sentence, elsewhere = null) {
     this.#stopPainting();
     this.#show();
+    this.#placeMarks(); // Without citations they rest on the whole of their passage.
     this.tell(sentence);
     this.failed = { sentence, elsewhere };
     this.tools.replaceChildren(button(this.say('again'), () => this.panel.askAgain(this), { class: 'small again' }));

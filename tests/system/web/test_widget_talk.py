@@ -286,3 +286,20 @@ def test_question_can_be_stopped_before_the_service_has_said_anything(visit: Vis
     asked[0].fulfill(json={}, headers={"Access-Control-Allow-Origin": "*"})
     visit.page.wait_for_timeout(300)
     assert [url for url in visit.requests if url.endswith("/query")] == []
+
+
+def test_mark_of_a_stopped_answer_lights_up_its_passage(visit: Visit) -> None:
+    """Which of its words the sentence rests on is known at the end alone."""
+    words = "The fuse is blown, or the belt has slipped."
+    source = {"url": f"{BOOK_URL}faults/#cause", "heading_path": ["Faults"], "quote_text": words}
+    visit.go()
+    begin_to_ask(visit)
+    feed(visit, "sources", TOLD | {"sources": [source]})
+    feed(visit, "delta", {"text": "It is blown. [1] And"})
+    mark = visit.page.locator(".answer a.mark")
+    expect(mark).to_be_visible()
+    visit.page.get_by_role("button", name="Stop").click()
+
+    mark.click()
+
+    visit.wait_until_lit(words)

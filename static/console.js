@@ -453,6 +453,7 @@ const STATE_WORDS = { answered: 'Answered', stopped: 'Stopped', failed: 'Failed'
 const DEGRADED_WORDS = {
   llm_fallback: 'second model answered',
   llm_extractive: 'passages quoted, no model',
+  llm_length: 'cut at the model’s limit',
   dense_search: 'keyword search only',
   budget: 'budget spent, passages quoted',
   cache: 'without cache',

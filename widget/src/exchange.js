@@ -128,11 +128,16 @@ export class Exchange {
     this.begin(reply.sources);
     Object.assign(this, {
       answer: reply.answer, citations: reply.citations ?? [], status: reply.status,
-      sessionId: reply.session_id, messageId: reply.message_id, rating: reply.rating,
+      sessionId: reply.session_id, messageId: reply.message_id, rating: reply.rating, degraded: reply.degraded,
     });
-    this.tell('');
+    this.tell(this.#ending());
     this.showAgain();
     this.#showTools();
+  }
+
+  /** Return what is said below a whole answer: that the model came to its limit. */
+  #ending() {
+    return this.degraded?.includes('llm_length') ? this.say('t_broken') : '';
   }
 
   /** Show the answer with links to where its places are, as it is known by now. */
@@ -187,7 +192,7 @@ export class Exchange {
       this.tell(sentenceOf(trouble, this.say));
       return false;
     }
-    this.tell('');
+    this.tell(this.#ending());
     this.rating = body.rating;
     for (const thumb of this.thumbs) thumb.setAttribute('aria-pressed', thumb.dataset.rating === body.rating);
     this.panel.remember();
@@ -226,9 +231,9 @@ export class Exchange {
 
   /** Return what is kept between pages; null while it is being answered. */
   record() {
-    const { asked, answer, citations, status, failed } = this;
+    const { asked, answer, citations, status, failed, degraded } = this;
     if (!failed && !status) return null;
     const sources = this.sources.map(({ url, heading_path, quote_text, cited }) => ({ url, heading_path, quote_text: cited || failed ? quote_text : '', cited }));
-    return { asked, answer, sources, citations, status, failed, session_id: this.sessionId, message_id: this.messageId, rating: this.rating };
+    return { asked, answer, sources, citations, status, failed, degraded, session_id: this.sessionId, message_id: this.messageId, rating: this.rating };
   }
 }

@@ -303,3 +303,18 @@ def test_mark_of_a_stopped_answer_lights_up_its_passage(visit: Visit) -> None:
     mark.click()
 
     visit.wait_until_lit(words)
+
+
+def test_answer_that_ends_at_the_limit_of_the_model_is_not_taken_for_a_whole_one(visit: Visit) -> None:
+    """Its last sentence is often cut; on the next page, too."""
+    told = "The answer broke off. What came so far stays here."
+    reply = TOLD | {"answer": "It is blown, and", "citations": [], "status": "answered"}
+    visit.go()
+    begin_to_ask(visit)
+
+    feed(visit, "done", reply | {"degraded": ["llm_length"]})
+
+    state = visit.page.locator(".exchange .state")
+    expect(state).to_have_text(told)
+    visit.page.goto(f"{visit.site.url}/mkdocs/lighting/")
+    expect(state).to_have_text(told)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ragbot.core.answers import Degradation
 from tests.system.web.console.console_page import ANSWERED, ask, has_focus, named, opened, send
 from tests.system.web.console_fake_api import ANSWER, FakeApi, serving
 
@@ -21,6 +23,14 @@ def test_sentences_that_were_not_found_in_the_book_are_counted(page: Page, fake:
     exchange = ask(page, ANSWERED)
 
     expect(exchange.locator('[data-chip="unsupported"]')).to_have_text("1 of 3 sentences not found there")
+
+
+@pytest.mark.parametrize("kind", Degradation)
+def test_each_lack_of_an_answer_has_words(kind: Degradation) -> None:
+    """A name of the code says nothing to who tries the book."""
+    script = (Path(__file__).parents[4] / "static" / "console.js").read_text()
+
+    assert f"  {kind}: '" in script.partition("DEGRADED_WORDS = {")[2].partition("}")[0]
 
 
 def test_words_are_shown_while_they_arrive(page: Page, fake: FakeApi) -> None:

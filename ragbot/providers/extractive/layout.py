@@ -101,7 +101,7 @@ def _runs(
         one, last = passage.units[index].unit, passage.units[before].unit
         together = one.kind == last.kind and one.heading == last.heading
         if one.kind == "sentence" and one.in_item and passage.units[runs[-1][0]].unit.kind == "list_item":
-            together = index == before + 1
+            together = index == before + 1 or one.item in runs[-1]
         elif one.kind == "list_item" and passage.units[runs[-1][0]].unit.kind == "list_item":
             together = one.heading == last.heading
         elif one.kind == "sentence":

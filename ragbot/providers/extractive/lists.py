@@ -48,12 +48,19 @@ def list_extent(passage: ReadPassage, index: int) -> range:
         unit = passage.units[other].unit
         if unit.heading != own.heading:
             return False
-        if own.kind == "list_item" and unit.in_item:
-            return True
-        kinds = ("list_item", "code") if own.kind == "list_item" else (own.kind,)
-        return unit.kind in kinds and unit.lead == own.lead
+        if own.kind != "list_item":
+            return unit.kind == own.kind and unit.lead == own.lead
+        if unit.kind == "code" and not unit.in_item:
+            return unit.lead == own.lead
+        # What stands in an item of the list belongs to it; what stands beside it in one item does not.
+        while unit.item not in (own.item, -1):
+            unit = passage.units[unit.item].unit
+        return unit.item == own.item and unit.kind == "list_item" and unit.lead == own.lead
 
     own = passage.units[index].unit
+    # A list within an item is one of its own if a sentence in the item introduces it.
+    while own.item >= 0 and passage.units[own.item].unit.lead == own.lead:
+        own = passage.units[own.item].unit
     first = last = index
     while belongs(first - 1):
         first -= 1
@@ -64,6 +71,14 @@ def list_extent(passage: ReadPassage, index: int) -> range:
     while passage.units[last].unit.kind == "code" and not passage.units[last].unit.in_item:
         last -= 1
     return range(first, last + 1)
+
+
+def items_around(passage: ReadPassage, index: int) -> list[int]:
+    """Return the indexes of the items that a unit stands in, the nearest first."""
+    found: list[int] = []
+    while (index := passage.units[index].unit.item) >= 0:
+        found.append(index)
+    return found
 
 
 def group_row(passage: ReadPassage, index: int) -> list[int]:

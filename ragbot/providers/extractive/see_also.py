@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ragbot.core.text import asks
-from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
+from ragbot.providers.extractive.lists import (
+    ITEMS,
+    RUN_TOKENS,
+    item_of,
+    items_around,
+    list_extent,
+    short_list,
+)
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import Candidate
@@ -187,8 +194,10 @@ def _list_alone(window: Window, passage: ReadPassage, scores: Mapping[int, float
         best = items[0] if items else best
     if not items:
         return [window]
-    extent = set(list_extent(passage, item_of(passage, best)))
+    item = item_of(passage, best)
+    extent = set(list_extent(passage, item))
     shown = {other for index in extent for other in (index, passage.units[index].unit.lead)}
+    shown.update(items_around(passage, item))
     answer = tuple(index for index in window.units if index in shown)
     return _divided(window, answer, without_loose_leads(passage, set(window.units) - set(answer)))
 

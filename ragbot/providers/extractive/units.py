@@ -17,6 +17,7 @@ from ragbot.core.side_matter import (
     says_nothing,
 )
 from ragbot.core.text import STOPS, count_tokens
+from ragbot.providers.extractive.nesting import with_items
 from ragbot.providers.extractive.text_blocks import (
     BAR,
     TextBlock,
@@ -124,6 +125,7 @@ class Unit:
     a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
     `cells` are those of a table's row, in lower case. `shows_picture` marks a sentence that announces a picture,
     which no answer shows. `is_open` marks a sentence without a full stop before a list or a listing ("Then use").
+    `item` is the index of the list item that the unit stands in, or -1.
     """
 
     start: int
@@ -144,6 +146,7 @@ class Unit:
     cells: frozenset[str] = frozenset()
     shows_picture: bool = False
     is_open: bool = False
+    item: int = -1
 
     @property
     def parts(self) -> bool:
@@ -248,7 +251,7 @@ def units_of(
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
-    return _with_linked_items(_without_empty_labels(units), text)
+    return _with_linked_items(with_items(_without_empty_labels(units), text), text)
 
 
 def _without_empty_labels(units: Sequence[Unit]) -> list[Unit]:

@@ -17,6 +17,7 @@ from ragbot.providers.extractive.lists import (
     is_in_list,
     is_named,
     item_of,
+    items_around,
     list_extent,
     remedy,
     short_list,
@@ -219,13 +220,14 @@ def _with_sentences_between(passage: ReadPassage, chosen: set[int]) -> set[int]:
 def without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
     """Return the units in order, without those that announce something which is not shown."""
     shown: set[int] = set()
+    items: set[int] = set()
     # From the end: the unit that one announces may itself have been removed.
     for index in sorted(chosen, reverse=True):
         unit = passage.units[index].unit
-        if not unit.announces or (
-            index + 1 in shown and _announced(unit, index, passage.units[index + 1].unit)
-        ):
+        is_followed = index + 1 in shown and _announced(unit, index, passage.units[index + 1].unit)
+        if not unit.announces or is_followed or index in items:
             shown.add(index)
+            items.add(unit.item)
     return tuple(sorted(shown))
 
 
@@ -331,6 +333,7 @@ def needed_units(passage: ReadPassage, index: int) -> list[int]:
         needed.append(item)
     if unit.lead >= 0:
         needed += [unit.lead, *_leant_on(passage, unit.lead)]
+    needed += [one for one in items_around(passage, index) if units[one].unit.tokens <= WINDOW_TOKENS]
     needed += group_row(passage, index)
     needed += _leant_on(passage, index)
     behind = units[index + 1].unit if index + 1 < len(units) else None

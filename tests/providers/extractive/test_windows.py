@@ -702,3 +702,40 @@ def test_sentence_that_ends_in_a_semicolon_leads_to_the_list_below_it() -> None:
     units = read("Bring what the cellar lacks;\n\n- salt\n- rennet\n").units
 
     assert [one.unit.announces for one in units] == [True, False, False]
+
+
+# --- lists within items ------------------------------------------------------------------------
+
+TIERS = """
+The timeline is expected:
+
+- As of November 2025:
+
+  Apple Silicon:
+  - Tier 1: macOS Tahoe 26
+  - Tier 3: macOS Big Sur 11
+
+  Intel:
+  - Tier 1: macOS Sonoma 14
+  - Unsupported: macOS Mojave
+
+- Expected in September 2026:
+
+  Apple Silicon:
+  - Tier 1: macOS 27
+"""
+
+
+def test_nested_item_comes_with_what_it_is_said_of() -> None:
+    """The same words stand below each heading of the list, and mean something else."""
+    words = shown("What is unsupported, such as Mojave?", TIERS)
+
+    assert {"As of November 2025:", "Intel:", "Unsupported: macOS Mojave"} <= {*words}
+
+
+def test_item_that_announces_comes_with_any_of_what_stands_in_it() -> None:
+    text = f"- On Debian:\n\n  {FILLER}\n\n  The tool is called apt.\n\n- On Fedora:\n\n  It is dnf.\n"
+    words = shown("Which tool is called apt?", text)
+
+    assert "On Debian:" in words
+    assert "The tool is called apt." in words

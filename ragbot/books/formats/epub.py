@@ -42,6 +42,8 @@ FILE_TIMEOUT_S = 900.0
 
 # XHTML closes empty elements in their own tag, which HTML takes for an opening one.
 _SELF_CLOSED = re.compile(r"<(?P<name>[A-Za-z][\w:.-]*)(?P<attributes>(?:\s[^<>]*)?)/>")
+# XHTML may name the elements of formulas with a prefix, `<m:math>`, which HTML does not know.
+_MATHML = re.compile(r"xmlns:(?P<prefix>[A-Za-z][\w-]{0,20})=[\"']http://www\.w3\.org/1998/Math/MathML[\"']")
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 # The number of a note at the end: a file's citations need no text fragment, which would have to hold it.
 _NOTE_MARK = re.compile(
@@ -174,6 +176,8 @@ def _opening(page: Page) -> str:
 
 def as_html(source: str) -> str:
     """Rewrite XHTML for an HTML parser, with its whole body marked as the page's own text."""
+    if prefixed := _MATHML.search(source):
+        source = re.sub(rf"(</?){prefixed['prefix']}:(?=[a-z])", r"\1", source)
     source = _SELF_CLOSED.sub(_closed, source)
     source = _NOTE_MARK.sub("", source)
     # Sites repeat their footers; books put notes there.

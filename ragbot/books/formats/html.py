@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.formats.html_definitions import join_definitions, mark_definitions
 from ragbot.books.formats.html_layout_tables import replace_code_tables, replace_layout_tables
+from ragbot.books.formats.html_mathml import loses_nothing, tex_of
 from ragbot.books.formats.html_notes import plain_notes
 from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
@@ -36,6 +37,8 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+(?:numberSource\s+)?)(?P<name>[\w+#.-]+)"
 )
 _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
+# A formula's alternative text in words, or for want of one: "x equals StartFraction ...".
+_PROSE = re.compile(r"[^\\^_{}]*[A-Za-z]{3,} [^\\^_{}]*\Z")
 # Of Chroma, Rouge, Expressive Code and highlight.js.
 _LINE_NUMBERS = "pre :is(.ln, .lnt, .lineno, .hljs-ln-numbers)"
 # Private-use signs mark the headings through the conversion.
@@ -205,8 +208,8 @@ def _rewrite_words(main: LexborNode, rewrite: Callable[[str], str]) -> None:
 
 
 def _plain_mathematics(main: LexborNode) -> None:
-    """Replace a formula by its TeX source, where the page holds it beside what it shows."""
-    for formula in main.css(".katex, mjx-container, math"):
+    """Replace a formula by its TeX source: what the page holds beside what it shows, or what MathML says."""
+    for formula in main.css(".katex, mjx-container, math:not(math math)"):
         source = _tex(formula)
         if source:
             above = formula.parent
@@ -251,10 +254,14 @@ def _tex(formula: LexborNode) -> str:
     note = formula.css_first("annotation[encoding='application/x-tex']")
     if note is not None:
         return note.text(strip=True)
-    for node in (formula, *formula.css("math[alttext]")):
-        if node.attributes.get("alttext"):
-            return node.attributes["alttext"] or ""
-    return ""
+    found = [node for node in (formula, *formula.css("math")) if node.tag == "math"]
+    named = next((alternative for node in found if (alternative := node.attributes.get("alttext"))), "")
+    if named and not _PROSE.match(named):
+        return named
+    for node in found:
+        if tex := tex_of(node):
+            return "" if loses_nothing(node, tex) else tex
+    return named
 
 
 def _plain_pictures(main: LexborNode) -> None:

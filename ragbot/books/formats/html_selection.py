@@ -18,8 +18,10 @@ OTHER_LANGUAGE = "It is in another language than the book."
 OTHER_VERSION = "It is of another version than the released one."
 COPY = "It is a copy of another page, which it names as the original."
 
-# If more pages than these name one original, the site's configuration is wrong, and they are no copies.
+# If more pages than these, or than this share of all, name one original, the site's configuration is wrong,
+# and they are no copies.
 MAX_COPIES = 20
+MAX_COPIES_SHARE = 0.5
 
 # At the root, or below a language: a chapter may be about blogs.
 BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
@@ -150,7 +152,8 @@ def _other_versions(found: Mapping[str, HtmlPageFacts]) -> dict[str, str]:
 def _copies(found: Mapping[str, HtmlPageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
     originals = _originals(found, resolve)
     named = Counter(originals.values())
-    return {path: COPY for path, original in originals.items() if named[original] <= MAX_COPIES}
+    most = min(MAX_COPIES, MAX_COPIES_SHARE * len(found))
+    return {path: COPY for path, original in originals.items() if named[original] <= most}
 
 
 def _originals(

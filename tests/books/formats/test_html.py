@@ -361,6 +361,15 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
 
 
+def test_pages_that_all_name_the_front_page_as_original_are_no_copies(tmp_path):
+    """A template with the site's address in it names it on every page, also of a short book."""
+    head = '<link rel="canonical" href="https://book.test/">'
+    paths = ("index", "oars", "sails", "masts")
+    book = site(tmp_path, {f"{path}.html": (head, f"<h1>{path}</h1><p>x</p>") for path in paths})
+
+    assert [page.path for page in book.pages] == ["index.html", "masts.html", "oars.html", "sails.html"]
+
+
 def test_document_about_blogs_is_no_post(tmp_path):
     """Docusaurus writes a document's id into the class of its page."""
     documents = ("guides/blog-setup", "api/plugin-blog", "api/docs-tags-list", "search-page")

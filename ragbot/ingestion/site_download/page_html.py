@@ -19,18 +19,24 @@ _OLD = frozenset({"iso8859-1", "latin-1", "ascii"})
 def decode_page(content: bytes, charset: str) -> str:
     """Decode a page by its byte order mark, the header's charset, its own declaration, or as UTF-8.
 
-    Bytes that do not fit become replacement characters.
+    Bytes that do not fit become replacement characters, as where a description was cut within a letter.
     """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content.decode(encoding, errors="replace")
     declared = _DECLARED.search(content[:_HEAD_BYTES])
-    for name in (charset, declared[1].decode("ascii", "replace") if declared else "", "utf-8"):
-        if encoding := _known(name):
-            try:
-                return content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
+    names = (charset, declared[1].decode("ascii", "replace") if declared else "", "utf-8")
+    encodings = [encoding for name in names if (encoding := _known(name))]
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    for encoding in encodings:
+        text = content.decode(encoding, errors="replace")
+        # In another encoding most of its letters would not fit.
+        if sum(not character.isascii() for character in text) > 2 * text.count("\ufffd"):
+            return text
     return content.decode("cp1252", errors="replace")
 
 

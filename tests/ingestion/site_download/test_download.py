@@ -570,6 +570,19 @@ def test_charsets_are_decoded_as_browsers_do(site: BookSite, download: Download)
     assert all("ein “Maß”" in found.source for found in book.pages[1:])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "shift_jis"])
+def test_a_byte_that_does_not_fit_spoils_one_letter(
+    site: BookSite, download: Download, encoding: str
+) -> None:
+    """Sites cut a page's description by bytes, and the whole page was read as Western European."""
+    html = f"<!doctype html><meta charset={encoding}><title>T</title><main><h1>錨</h1><p>錨は船を留める。"
+    site.answers["/book/"] = Answer(html.encode(encoding) + b"x\xe9</main>", content_type="text/html")
+
+    _, book = download()
+
+    assert "錨は船を留める。" in book.pages[0].source
+
+
 def test_pages_that_would_share_a_file_or_leave_the_folder_do_no_harm(
     site: BookSite, download: Download, tmp_path: Path
 ) -> None:

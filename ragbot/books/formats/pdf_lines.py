@@ -15,7 +15,7 @@ from pypdf.errors import PyPdfError
 
 from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS, OpenMarks
 from ragbot.books.formats.pdf_tags import Tag, TagRole
-from ragbot.books.formats.pdf_text_by_place import FIXED_PITCH_FLAG, GAP, scale_of
+from ragbot.books.formats.pdf_text_by_place import FIXED_PITCH_FLAG, GAP, UNKNOWN_SIGN, scale_of
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -78,6 +78,8 @@ _TITLE_LEADING = 1.5
 # usual on a page with few words.
 _MOST_UNTAGGED = 0.2
 _MOST_ARTIFACTS = 0.5
+# With more signs that the file's fonts do not name, for each letter, a page cannot be read.
+_MOST_UNKNOWN = 0.5
 _USUAL_ARTIFACTS = 300
 
 
@@ -152,6 +154,10 @@ def _read_page(reader: PdfReader, number: int, collector: _Collector) -> _Collec
     except (PyPdfError, ValueError, TypeError, AttributeError, KeyError, IndexError) as fault:
         raise FileUnreadable("The page is damaged, or drawn in a way that cannot be read.") from fault
     collector.end_line()
+    if collector.unknown > _MOST_UNKNOWN * collector.letters:
+        raise FileUnreadable(
+            "The page's fonts do not say which letters they show; it needs text recognition (OCR) first."
+        )
     return collector
 
 
@@ -189,6 +195,7 @@ class _Collector:
         # Letters and digits by the role of their tag.
         self._roles = Counter[TagRole | None]()
         self.lines: list[PdfLine] = []
+        self.letters = self.unknown = 0
 
     def look_at(self, operator: bytes, *_: object) -> None:
         """Check the time limit, and follow forms; pypdf calls it before each operator."""
@@ -218,6 +225,7 @@ class _Collector:
             if not run.strip():
                 self._runs += [self._runs[-1]._replace(text=run)] if self._runs else []
                 continue
+            self.unknown += run.count(UNKNOWN_SIGN)
             self._look_at_tag(run)
             is_code, advance = self._font(font)
             start, shown_size = _position(cm, tm), _scaled(size, cm, tm)
@@ -255,7 +263,9 @@ class _Collector:
         """Count a run's letters by its tag, and end the line where another block begins."""
         tag = self._marks.tag
         # (The dots of a table of contents often have none.)
-        self._roles[tag.role if tag else None] += sum(map(str.isalnum, run))
+        letters = sum(map(str.isalnum, run))
+        self.letters += letters
+        self._roles[tag.role if tag else None] += letters
         if tag is not None and self._line_tag is not None and tag.block != self._line_tag.block:
             self.end_line()
         self._line_tag = self._line_tag or tag

@@ -17,6 +17,9 @@ from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS
 _MOST_WIDTHS_OF_FIXED = 2
 FIXED_PITCH_FLAG = 1
 _LIGATURE_NAME = re.compile(r"/[A-Za-z](?:_[A-Za-z]){1,3}")
+# Signs of LaTeX's companion fonts are known by their names.
+_NAMED_LATER = ".ts1"
+UNKNOWN_SIGN = "\ufffd"
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
 WIDEST_GAP_IN_WORD = 125.0
@@ -88,7 +91,7 @@ class TextByPlace(TextExtraction):
         super()._handle_tf(operands)
         if id(self.font) not in self._spelt_out:
             self._spelt_out.add(id(self.font))
-            _spell_ligatures_out(self.font)
+            _spell_names_out(self.font)
         widths = {width for width in self.font.character_widths.values() if width > 0}
         # In a font of one width a blank is as wide as a letter, and TeX neither shrinks nor kerns it.
         is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & FIXED_PITCH_FLAG
@@ -103,12 +106,18 @@ def _count_blanks(operands: Sequence[Any]) -> int:
     return shown.count(" ") if isinstance(shown, str) else 0
 
 
-def _spell_ligatures_out(font: Font) -> None:
-    """Give the signs that a font calls `f_i` or `f_f_i` their letters; "office" would be "of/f_ice"."""
-    if isinstance(font.encoding, dict):
-        for code, name in font.encoding.items():
-            if _LIGATURE_NAME.fullmatch(name):
-                font.encoding[code] = name[1:].replace("_", "")
+def _spell_names_out(font: Font) -> None:
+    """Give the signs that a font calls `f_i` or `f_f_i` their letters; "office" would be "of/f_ice".
+
+    What it calls `g148` may be any letter, and would be the word "/g148".
+    """
+    if not isinstance(font.encoding, dict):
+        return
+    for code, name in font.encoding.items():
+        if _LIGATURE_NAME.fullmatch(name):
+            font.encoding[code] = name[1:].replace("_", "")
+        elif len(name) > 1 and name.startswith("/") and not name.endswith(_NAMED_LATER):
+            font.encoding[code] = UNKNOWN_SIGN
 
 
 # pypdf has no other way to tell it.

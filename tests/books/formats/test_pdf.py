@@ -674,6 +674,22 @@ def test_table_of_contents_without_dots_is_dropped_and_a_table_of_numbers_kept(t
     assert len(book.pages) == 1 + len(parts)
 
 
+def test_signs_that_only_the_font_knows_are_no_words(tmp_path):
+    """A book of "/g148/g145" was published without a word."""
+    font = (
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Own /Encoding << /Differences [65 /g148 /g145] >> "
+        "/FirstChar 65 /LastChar 66 /Widths [500 700] >>"
+    )
+    resources = b"/Contents 11 0 R /Resources << /Font << /F1 100 0 R >> >>"
+    few, most = (
+        pdf(shown(line), objects=(font,)).replace(b"/Contents 11 0 R", resources)
+        for line in ("Row to the pier by A.", "ABBA AB ABBA to AB")
+    )
+
+    assert load(tmp_path, few).pages[0].source.strip() == "Row to the pier by \ufffd."
+    assert "text recognition (OCR)" in refusal(tmp_path, most)
+
+
 def test_signs_that_pypdf_names_are_the_signs():
     """Listings of LaTeX set their quotes in a companion font."""
     text = "(don/quotesingle.ts1t) /grave.ts1row/grave.ts1 /nosuch.ts1and a/b.ts"

@@ -32,6 +32,7 @@ HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
+_NUMBER = re.compile(r"\s*(?:[^\W\d]{1,12} )?\d{1,3}(?:\.\d{1,3}){0,5}[.:]?")
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+(?:numberSource\s+)?)(?P<name>[\w+#.-]+)"
@@ -132,6 +133,7 @@ def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:
     for node in main.css(_HEADINGS):
         anchor = _anchor(node)
         _drop_permalinks(node)
+        _part_number(node)
         # "C#" ends in its sign; behind a blank it is a permalink's.
         text = " ".join(node.text().split()).rstrip(_PERMALINK_SIGNS).removesuffix(" #")
         if not text:
@@ -167,6 +169,16 @@ def _drop_permalinks(node: LexborNode) -> None:
     for link in node.css("a"):
         if link.text(strip=True) in ("", "¶", "#", "🔗", "\u200b"):
             link.decompose()
+
+
+def _part_number(heading: LexborNode) -> None:
+    """Part a heading's number from its words, where each is an element and only a margin parts them."""
+    number = next(heading.iter(), None)
+    if number is None or number.prev is not None or not _NUMBER.fullmatch(number.text()):
+        return
+    words = number.next
+    if words is not None and words.is_element_node and words.text()[:1].isalpha():
+        number.insert_after(" ")
 
 
 def _plain_code(main: LexborNode) -> None:

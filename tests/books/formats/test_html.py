@@ -52,6 +52,23 @@ def test_anchor_is_found_where_generators_put_it(heading):
 
 
 @pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("<span>1.1.7</span><span>Names</span>", "1.1.7 Names"),
+        ("<span>Chapter 2:</span><em>Names</em>", "Chapter 2: Names"),
+        ("<span>2</span>D names", "2D names"),
+        ("H<sub>2</sub><i>O</i>", "H2O"),
+    ],
+)
+def test_number_of_a_heading_is_no_part_of_its_first_word(heading, title):
+    """Some pages part the two by a margin alone."""
+    assert page(f"<main><h1>T</h1><p>p</p><h2>{heading}</h2><p>q</p></main>").sections[1].heading_path == (
+        "T",
+        title,
+    )
+
+
+@pytest.mark.parametrize(
     "link", ["", '<a class="headerlink" href="#x">¶</a>', '<a href="#x">#</a>', " #", "¶"]
 )
 def test_heading_keeps_the_sign_of_its_language(link):

@@ -6,6 +6,8 @@ from io import BytesIO
 from itertools import count
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.misc.psCharStrings import T2CharString
 from pypdf import PdfReader, PdfWriter
 
 from ragbot.books.chunking.chunker import chunk_book
@@ -93,6 +95,19 @@ THREE = pdf(
     lines("Beta is second."),
     lines("Gamma is third.", "4.2 Delta", "Last."),
 )
+
+
+def cff_font(encoding):
+    """Return a Compact Font Format program whose codes show the glyphs of these names."""
+    names = [".notdef", *encoding.values()]
+    builder = FontBuilder(1000, isTTF=False)
+    builder.setupGlyphOrder(names)
+    builder.setupCFF("Signs", {}, {name: T2CharString(program=[500, "endchar"]) for name in names}, {})
+    program = builder.font["CFF "].cff
+    program[0].Encoding = [encoding.get(code, ".notdef") for code in range(256)]
+    out = BytesIO()
+    program.compile(out, builder.font)
+    return out.getvalue().decode("latin-1")
 
 
 # --- pages and titles --------------------------------------------------------------------------
@@ -864,3 +879,18 @@ def test_operator_without_its_operands_loses_no_other_text(tmp_path, wrong):
 def test_code_in_a_font_of_no_size_is_read(tmp_path):
     """An indent is counted in letters, and must not divide by zero."""
     assert "Words." in text(tmp_path, "BT /F2 0 Tf 1 0 0 1 72 700 Tm (Words.) Tj ET")
+
+
+def test_signs_are_those_that_the_fonts_own_program_names(tmp_path):
+    """LaTeX's fonts of mathematics have no other table once a tool has made them smaller."""
+    program = cff_font({ord("2"): "element", ord("8"): "universal", ord("x"): "x", ord("T"): "T"})
+    font = (
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Signs /FontDescriptor 101 0 R /FirstChar 0 /LastChar 255 "
+    )
+    font += f"/Widths [{'500 ' * 256}] >>"
+    descriptor = "<< /Type /FontDescriptor /FontName /Signs /Flags 4 /FontFile3 102 0 R >>"
+    file = f"<< /Subtype /Type1C /Length {len(program)} >>\nstream\n{program}\nendstream"
+    page = f"{lines('For all of them:')}\n{shown('8x2T', y=680, font='F3')}"
+    content = pdf(page, objects=(font, descriptor, file)).replace(b"/Font << ", b"/Font << /F3 100 0 R ")
+
+    assert "∀x∈T" in load(tmp_path, content).pages[0].source

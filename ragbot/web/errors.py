@@ -157,6 +157,7 @@ READER_DETAILS: Mapping[type[core.RagbotError], str] = {
     core.DatabaseUnavailable: TRY_AGAIN,
     core.StoreUnavailable: TRY_AGAIN,
     core.ProviderError: TRY_AGAIN,
+    core.ContentFiltered: "This question cannot be answered; please ask it in another way.",
     core.AnswerCut: "The answer broke off; please ask again.",
 }
 

@@ -137,6 +137,7 @@ def test_answer_that_a_filter_stopped_has_a_code_and_no_invitation_to_retry(
     reply = reader.post("/query", json={"query": HOW_LONG})
 
     assert (reply.status_code, reply.json["code"]) == (422, "content_filtered")
+    assert reply.json["detail"] == "This question cannot be answered; please ask it in another way."
     assert "Retry-After" not in reply.headers
 
 

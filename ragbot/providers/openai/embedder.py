@@ -18,6 +18,7 @@ from ragbot.core.ports import EmbeddingResult
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.dialect import ServerDialect
 from ragbot.providers.openai.refusal_reasons import Refusal, RefusalKind
+from ragbot.providers.openai.stream import plausible_tokens
 
 # A text that the server takes for too long is shortened so often, and to no less than so many characters.
 MOST_CUTS = 6
@@ -166,7 +167,7 @@ def _index(row: dict[str, Any], place: int) -> Any:
 def _tokens(reply: dict[str, Any]) -> int:
     """Return the charged tokens, or 0 if the reply has no such number."""
     try:
-        return int(reply["usage"]["total_tokens"])
+        return plausible_tokens(reply["usage"]["total_tokens"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return 0
 

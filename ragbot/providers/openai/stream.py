@@ -16,6 +16,8 @@ from ragbot.providers.openai.refusal_reasons import Refusal, refusal_in
 
 LONGEST_LINE = 1_000_000
 LONGEST_BODY = 10_000_000
+# No model reads or writes as many in one call: such a count is nonsense, and would spend a budget.
+MOST_TOKENS = 100_000_000
 
 # Fields of a delta in which servers send thoughts.
 _THOUGHT_FIELDS = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking"})
@@ -214,12 +216,23 @@ def counted_tokens(usage: Any) -> tuple[int, int] | None:
     Thoughts are charged as written. Gemini and Grok leave them out of `completion_tokens`, not of the total.
     """
     try:
-        read = int(usage.get("prompt_tokens") or 0)
-        written = int(usage.get("completion_tokens") or 0)
-        total = int(usage.get("total_tokens") or 0)
+        read = plausible_tokens(usage.get("prompt_tokens"))
+        written = plausible_tokens(usage.get("completion_tokens"))
+        total = plausible_tokens(usage.get("total_tokens"))
     except (AttributeError, TypeError, ValueError, OverflowError):
         return None
     return (read, max(written, total - read)) if usage else None
+
+
+def plausible_tokens(count: Any) -> int:
+    """Return a number of tokens as a provider has told it, 0 for none.
+
+    Raises TypeError, ValueError or OverflowError for what cannot be one.
+    """
+    tokens = int(count or 0)
+    if not 0 <= tokens <= MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return tokens
 
 
 def tells_thoughts(usage: Any) -> bool:

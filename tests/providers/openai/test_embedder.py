@@ -166,10 +166,20 @@ def test_what_is_no_vector_for_each_text_is_refused(rows: object) -> None:
         embedded_by(rows, ["one", "two"])
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": "many"}, {"total_tokens": [7]}, "none", [1]])
-def test_nonsense_in_the_usage_costs_no_vector(usage: object) -> None:
-    """What was charged is for the statistics."""
-    assert embedded_by([row(0, 1, 0)], ["x"], usage=usage) == [[1, 0]]
+@pytest.mark.parametrize(
+    "usage",
+    [
+        *(None, {}, "none", [1]),
+        *({"total_tokens": count} for count in ("many", [7], -7, 10**30)),
+    ],
+)
+def test_nonsense_in_the_usage_costs_no_vector_and_is_not_charged(usage: object) -> None:
+    """What was charged is for the statistics and the budget."""
+    reply = {"object": "list", "data": [row(0, 1, 0)], "usage": usage}
+    with RawUpstream(reply) as upstream, client_of(upstream) as client:
+        result = OpenAIEmbedder(client, MODEL, 5).embed(["x"])
+
+    assert (result.vectors, result.tokens) == ([[1, 0]], 0)
 
 
 @pytest.mark.parametrize("kind", ["html", "bad_json", "empty_embeddings", "nan"])

@@ -229,7 +229,14 @@ def test_prompt_of_a_model_that_never_spoke_is_counted() -> None:
     assert (generation.unspoken.cost_usd or 0) > 0
 
 
-@pytest.mark.parametrize("usage", [{"prompt_tokens": "many"}, {"prompt_tokens": [1]}, "none", [1], 7, 1e400])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        *({"prompt_tokens": count} for count in ("many", [1], -5, 1e15, 10**30)),
+        *({"prompt_tokens": 9, "total_tokens": count} for count in (-5, 10**30)),
+        *("none", [1], 7, 1e400),
+    ],
+)
 def test_nonsense_in_the_usage_costs_no_answer(usage: object) -> None:
     """Compatible servers send all sorts, and the answer is whole by then."""
     pieces, generation = asked_of_raw([delta("Nine"), delta(" months", "stop") | {"usage": usage}, "[DONE]"])

@@ -260,7 +260,8 @@ class OpenAIGenerator:
             lambda now: replace(
                 now,
                 thinks=now.thinks or answer.has_thoughts,
-                unopened_thoughts=now.unopened_thoughts or seen.unopened,
+                # A template that opens thoughts does so in each answer: a whole one without a mark has none.
+                unopened_thoughts=seen.unopened or (now.unopened_thoughts and not is_whole),
                 plain=not seen.unopened and (now.plain or (is_whole and self._may_think_unopened)),
             )
         )

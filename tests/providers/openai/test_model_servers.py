@@ -507,6 +507,28 @@ def test_model_of_a_thinkers_name_is_held_until_it_has_shown_how_it_writes() -> 
     assert (first, second) == (["Nine months [1]."], "Nine")
 
 
+def test_one_closing_mark_does_not_end_streaming_for_good() -> None:
+    """A reader can ask for it; the next whole answer without one shows that nothing is hidden."""
+    heard = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield delta(content="Nine")
+        heard.wait(5)
+        yield delta("stop", content=" months [1].")
+
+    replies = chain(
+        [streamed("Nine months. </think> Nine."), streamed(NINE_MONTHS)],
+        iter(lambda: Response(chunks()), None),
+    )
+    with served(lambda _path, _body: next(replies), "company-chat") as (_, generator):
+        asked(generator)
+        held, _ = asked(generator)
+        with closing(generator.generate(prompt_of(), Deadline(20), Generation())) as pieces:
+            first = next(pieces)
+            heard.set()
+    assert ("".join(held), first) == (NINE_MONTHS, "Nine")
+
+
 HIDDEN_THOUGHTS = {
     "OpenAI": {
         "completion_tokens": 780,

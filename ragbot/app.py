@@ -34,6 +34,7 @@ from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
 from ragbot.web.api.widget_tokens import widget_tokens
 from ragbot.web.errors import invalid, register_error_handlers
+from ragbot.web.lazy_rule import LazyRule
 from ragbot.web.middleware.access_log import log_requests
 from ragbot.web.middleware.authentication import guard_admin, is_console_password_right
 from ragbot.web.middleware.client_address import trust_proxies
@@ -70,6 +71,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         doc_ui=False,
     )
     app.request_class = StrictRequest
+    app.url_rule_class = LazyRule
     # An address has one spelling: a similar one is not found, instead of a page that redirects to it.
     app.url_map.merge_slashes = False
     app.config.update(_flask_settings(settings))

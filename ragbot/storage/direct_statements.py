@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ClauseElement, Dialect
@@ -16,6 +18,19 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 # In front of a statement and in one message with it, it holds for its transaction alone.
 _NO_WAIT = "SET LOCAL synchronous_commit = off;\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """Hold what a driver takes, and what is done to the values before."""
+
+    sql: str
+    # In their order, where the driver takes values by position.
+    names: Sequence[str] | None
+    # Of the statement itself, as a status that it compares with.
+    constants: Mapping[str, Any]
+    converters: Mapping[str, Callable[[Any], Any]]
+    binds: frozenset[str]
 
 
 class DirectStatement:
@@ -33,26 +48,41 @@ class DirectStatement:
         columns: Sequence[str] | None = None,
         converts: bool = False,
     ) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=columns)
-        self.sql = str(compiled)
-        names = getattr(compiled, "positiontup", None)
-        self._names: Sequence[str] | None = names if getattr(compiled, "positional", False) else None
-        # Of the statement itself, as a status that it compares with.
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
-        self._converters = dict(_converters(compiled, dialect)) if converts else {}
-        self._binds = frozenset(compiled.params)
+        self._statement = statement
+        self._dialect = dialect
+        self._columns = columns
+        self._converts = converts
+
+    @property
+    def sql(self) -> str:
+        """Return the statement in the driver's words."""
+        return self._compiled.sql
+
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        """Compile it when it is first run: an app has dozens, and most processes run few of them."""
+        compiled = self._statement.compile(dialect=self._dialect, column_keys=self._columns)
+        is_positional = getattr(compiled, "positional", False)
+        return _Compiled(
+            sql=str(compiled),
+            names=getattr(compiled, "positiontup", None) if is_positional else None,
+            constants={name: value for name, value in compiled.params.items() if value is not None},
+            converters=dict(_converters(compiled, self._dialect)) if self._converts else {},
+            binds=frozenset(compiled.params),
+        )
 
     def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
         """Return the values in the form that the driver wants, by name or by position.
 
         Raises KeyError for a value that the statement has no place for, or that is missing.
         """
-        if not values.keys() <= self._binds:
-            raise KeyError(*sorted(values.keys() - self._binds))
-        if self._constants or self._converters:
-            values = {**self._constants, **values}
-            values |= {name: convert(values[name]) for name, convert in self._converters.items()}
-        return values if self._names is None else [values[name] for name in self._names]
+        compiled = self._compiled
+        if not values.keys() <= compiled.binds:
+            raise KeyError(*sorted(values.keys() - compiled.binds))
+        if compiled.constants or compiled.converters:
+            values = {**compiled.constants, **values}
+            values |= {name: convert(values[name]) for name, convert in compiled.converters.items()}
+        return values if compiled.names is None else [values[name] for name in compiled.names]
 
 
 def _converters(compiled: Any, dialect: Dialect) -> Iterator[tuple[str, Callable[[Any], Any]]]:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from ragbot.config.postgres_url import normalized_postgres_url
 from ragbot.config.provider_access import UsableBaseUrl, UsableKey, is_openai
@@ -46,6 +53,19 @@ class Settings(BaseSettings):
         frozen=True,
         validate_default=True,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out a source without a setting: it would be asked for each of them."""
+        sources = (env_settings, dotenv_settings)
+        return init_settings, *(source for source in sources if _has_any_of(source, cls.model_fields))
 
     environment: Literal["development", "production", "testing"] = Field(
         "development", description="Which rules hold: production refuses unsafe settings."
@@ -536,6 +556,10 @@ class Settings(BaseSettings):
         return self.web_concurrency or workers_for(
             machine_resources(), model_inside=self.chosen_embedder == "local"
         )
+
+
+def _has_any_of(source: PydanticBaseSettingsSource, names: Container[str]) -> bool:
+    return not isinstance(source, EnvSettingsSource) or any(name in names for name in source.env_vars)
 
 
 def _sqlite_file(url: str) -> str:

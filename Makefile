@@ -7,8 +7,9 @@ FLASK  := $(PYTHON) -m flask --app wsgi
 # programs, none of them waits for a disk.
 IN_MEMORY := $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END { print $$4 }')" -gt 4000000 ] 2>/dev/null \
 	&& ! grep -q ' /dev/shm .*noexec' /proc/mounts && echo TMPDIR=/dev/shm)
-# Files stay together, for their fixtures, and in order: the dear ones come first. Four processes use two
-# processors while some of them wait for a server; unit tests wait for nothing, and each process costs its start.
+# Files stay together, for their fixtures, and in order: the dear ones come first. Four processes, one of them
+# on PostgreSQL, use two processors while some wait for a server; unit tests wait for nothing, and each process
+# costs 15 s of a processor for its start, and a browser and servers of its own.
 PYTEST := $(IN_MEMORY) $(PYTHON) -m pytest --dist loadfile --no-loadscope-reorder
 BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
@@ -31,8 +32,8 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
-	@mkdir -p var; TEST_DATABASE=postgresql $(PYTEST) -n 2 >var/test-postgresql.txt 2>&1 & postgresql=$$!; \
-	$(PYTEST) -n 4; sqlite=$$?; \
+	@mkdir -p var; TEST_DATABASE=postgresql $(PYTEST) -n 1 >var/test-postgresql.txt 2>&1 & postgresql=$$!; \
+	$(PYTEST) -n 3; sqlite=$$?; \
 	wait $$postgresql; postgresql=$$?; \
 	echo "On PostgreSQL:"; cat var/test-postgresql.txt; \
 	exit $$((sqlite | postgresql))

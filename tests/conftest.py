@@ -124,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if not fixtures.isdisjoint(getattr(item, "fixturenames", ())):
                 item.add_marker(mark)
     # The dear modules first, or one of them keeps a worker busy when the others have nothing left.
-    items.sort(key=lambda item: (item.path != LONGEST, "system" not in item.path.relative_to(TESTS).parts))
+    items.sort(key=lambda item: (item.path != LONGEST, not item.nodeid.startswith("tests/system/")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
-	@mkdir -p var; TEST_DATABASE=postgresql $(PYTEST) -n 1 >var/test-postgresql.txt 2>&1 & postgresql=$$!; \
+	@mkdir -p var; TEST_DATABASE=postgresql $(PYTEST) -n 0 >var/test-postgresql.txt 2>&1 & postgresql=$$!; \
 	$(PYTEST) -n 3; sqlite=$$?; \
 	wait $$postgresql; postgresql=$$?; \
 	echo "On PostgreSQL:"; cat var/test-postgresql.txt; \

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Literal
 
 from ragbot.books.markup import blocks as tree
@@ -40,6 +40,10 @@ _HTML_PROSE = re.compile(
     re.DOTALL,
 )
 _FIRST_INDENT = re.compile(r"[ \t]*")
+# Columns by which a listing without fences is indented.
+_CODE_INDENT = 4
+# With such signs begins prose in a list or a container: bullets, fences, tags, rows and marks of MkDocs.
+_NO_CODE = re.compile(r"[-*+:<>|!=?\[`~]|\d{1,9}[.)][ \t]")
 _LINE_END = re.compile(r"\r\n?|\n")
 # A whole paragraph that no page shows: comments and modules of MDX, definitions of links.
 # Atomic groups, because a row of comments would otherwise match in exponentially many ways.
@@ -75,7 +79,7 @@ def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
     if _ends_a_fence(text):
         return (ProseBlock("code", _indent(text), len(text.rstrip())),)
     indent = _FIRST_INDENT.match(text)
-    if indent is not None and indent.group():
+    if indent is not None and indent.group() and not _begins_with_listing(text):
         return _dedented(text, len(indent.group()))
     found = tree.parse_blocks(text, Dialect.MARKDOWN)
     return tuple(block for block in _all_leaves(text, found) if block.end > block.start)
@@ -113,6 +117,22 @@ def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
         return position + removed[bisect_right(starts, position) - 1]
 
     return tuple(replace(block, start=place(block.start), end=place(block.end - 1) + 1) for block in moved)
+
+
+def _begins_with_listing(text: str) -> bool:
+    """Return whether a text begins with an indented listing, and not inside of a list.
+
+    Both are indented; of a listing a later line is indented further than the first one.
+    """
+    first, *later = text.expandtabs(4).splitlines()
+    margin = len(first) - len(first.lstrip(" "))
+    if margin < _CODE_INDENT or _NO_CODE.match(first, margin):
+        return False
+    lines = takewhile(str.strip, later)
+    margins = [(len(line) - len(line.lstrip(" ")), line.lstrip(" ")) for line in lines]
+    return any(indent > margin for indent, _ in margins) and all(
+        indent >= margin and not (indent > margin and _NO_CODE.match(words)) for indent, words in margins
+    )
 
 
 def _ends_a_fence(text: str) -> bool:

@@ -149,6 +149,31 @@ def test_text_that_begins_in_the_middle_of_a_list_gives_points():
     ]
 
 
+@pytest.mark.parametrize(
+    "listing",
+    [
+        "    class Product(models.Model):\n        name = CharField()\n        # No index\n    \n    x = 2",
+        "\tdef f():\n\t\treturn 1",
+    ],
+)
+def test_text_that_begins_with_an_indented_listing_is_code(listing):
+    """A long listing may begin a chunk: it was shown as a sentence, without its line ends."""
+    assert blocks(f"{listing}\n\nAnd then.") == [("code", listing), ("paragraph", "And then.")]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "    More of the item,\n    and more.",
+        "    More of it:\n    - one\n        - two",
+        "    !!! note\n        It is so.",
+    ],
+)
+def test_text_that_begins_inside_of_a_list_is_no_code(inside):
+    """Its later paragraphs are indented, too."""
+    assert all(kind != "code" for kind, _ in blocks(inside))
+
+
 def test_text_that_ends_a_fence_is_code():
     """The last part of a cut program holds the closing line alone."""
     assert blocks("# comment\nx = 1\n```") == [("code", "# comment\nx = 1\n```")]

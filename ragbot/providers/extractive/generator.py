@@ -27,7 +27,7 @@ from ragbot.providers.extractive.question import (
 )
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
-from ragbot.providers.extractive.see_also import further_last
+from ragbot.providers.extractive.see_also import further_last, unheaded_first
 from ragbot.providers.extractive.text_blocks import TextBlock
 from ragbot.providers.extractive.units import LONGEST_CODE, Unit
 from ragbot.providers.extractive.windows import (
@@ -271,6 +271,7 @@ class ExtractiveGenerator:
         shown: tuple[str, ...] | None = None
         is_further = is_cut = False
         between = ""
+        windows = unheaded_first(windows, passages)
         chunks = [prompt.passages[window.passage].chunk for window in windows]
         for window, chunk in zip(windows, chunks, strict=True):
             blocks = self._reader.blocks(chunk.text)

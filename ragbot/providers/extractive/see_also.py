@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import groupby
 
 from ragbot.core.text import asks
 from ragbot.providers.extractive.lists import (
@@ -91,6 +92,19 @@ def further_last(
         else:
             divided += _parts(window, passage, scores, asked, question, margin=margin)
     return sorted(_drop_shown_units(divided, best.passage), key=lambda window: window.is_further)
+
+
+def unheaded_first(windows: Sequence[Window], passages: Sequence[ReadPassage]) -> list[Window]:
+    """Put what stands above all headings of a passage before its windows below one, which show theirs."""
+
+    def is_headed(window: Window) -> bool:
+        return passages[window.passage].units[window.units[0]].unit.heading >= 0
+
+    return [
+        window
+        for _, group in groupby(windows, key=lambda window: (window.passage, window.is_further))
+        for window in sorted(group, key=is_headed)
+    ]
 
 
 def _drop_shown_units(windows: Sequence[Window], passage: int) -> list[Window]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ragbot.providers.extractive.question import asked_for
-from ragbot.providers.extractive.see_also import further_last
+from ragbot.providers.extractive.see_also import further_last, unheaded_first
 from ragbot.providers.extractive.windows import Window, choose_windows
 from tests.providers.extractive.passages import candidates_of, read, weights_of
 
@@ -264,3 +264,13 @@ def test_number_that_stands_in_the_next_sentence_is_shown() -> None:
         "The barn cows that the red barn keeps in winter.",
         "The default is 10.",
     ]
+
+
+def test_words_above_the_headings_of_a_passage_are_not_shown_below_one() -> None:
+    """They would seem to belong to the heading of the words that answer better."""
+    passage = read("Alice salts it.\n\n## Rind\n\nBob washes it.\n\n## Salt\n\nNobody tastes it.")
+    rind, intro, salt = (Window(0, (unit,), score) for unit, score in ((1, 3.0), (0, 2.0), (2, 1.0)))
+    further = replace(intro, is_further=True)
+
+    assert unheaded_first([rind, intro, salt], [passage]) == [intro, rind, salt]
+    assert unheaded_first([rind, further], [passage]) == [rind, further]

@@ -243,6 +243,8 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     found = next(
         (node for selector in selectors for node in tree.css(selector) if node.text(strip=True)), None
     )
+    if found is not None and not theme.name:
+        found = _whole_page(found)
     main = found or tree.body
     if main is None:
         return None
@@ -261,6 +263,19 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
         heading.replace_with(new_paragraph(heading, bold=True))
     _drop_edit_links(main)
     return main
+
+
+def _whole_page(found: LexborNode) -> LexborNode:
+    """Return the `main` around an article that holds less than half of its words beside other articles.
+
+    A page of questions may have an article for each; teasers of other pages are shorter than the page's own.
+    """
+    around: LexborNode | None = found
+    while around is not None and around.tag != "main":
+        around = around.parent
+    if found.tag != "article" or around is None or len(around.css("article")) == 1:
+        return found
+    return around if len(around.text(strip=True)) > 2 * len(found.text(strip=True)) else found
 
 
 def _drop_edit_links(main: LexborNode) -> None:

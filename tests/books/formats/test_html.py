@@ -33,6 +33,18 @@ def test_only_the_main_content_is_kept(body):
     assert page(body).source.strip() == "# T\n\nProse."
 
 
+def test_page_of_several_articles_is_read_whole():
+    """Of a page of questions with an article for each the first question alone was read."""
+    articles = "".join(f"<article><h2>Question {n}?</h2><p>Answer {n}.</p></article>" for n in (1, 2, 3))
+    teasers = "<article><p>More.</p></article>" * 2
+
+    assert "Answer 3." in page(f"<main><h1>Questions</h1>{articles}</main>").source
+    assert (
+        "More."
+        not in page(f"<main><article><h1>T</h1><p>{'Prose. ' * 9}</p></article>{teasers}</main>").source
+    )
+
+
 @pytest.mark.parametrize(
     "heading",
     [

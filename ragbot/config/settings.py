@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import (
@@ -464,6 +465,17 @@ class Settings(BaseSettings):
     def _check_redis_url(cls, url: str | None) -> str | None:
         return normalized_redis_url(url) if url else None
 
+    @field_validator("qdrant_url")
+    @classmethod
+    def _check_qdrant_url(cls, url: str | None) -> str | None:
+        # The client takes `qdrant:6333` for a protocol, and a bare name for one of plain HTTP.
+        return _checked_address(url if "://" in url else f"http://{url}") if url else None
+
+    @field_validator("s3_endpoint_url")
+    @classmethod
+    def _check_s3_endpoint_url(cls, url: str | None) -> str | None:
+        return _checked_address(url) if url else None
+
     @field_validator("backup_url")
     @classmethod
     def _check_backup_url(cls, address: str) -> str:
@@ -560,6 +572,18 @@ class Settings(BaseSettings):
 
 def _has_any_of(source: PydanticBaseSettingsSource, names: Container[str]) -> bool:
     return not isinstance(source, EnvSettingsSource) or any(name in names for name in source.env_vars)
+
+
+def _checked_address(url: str) -> str:
+    """Return the address of a server, unless none can be there; no message quotes it."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or re.search(r"\s", url):
+        raise ValueError("must be an address such as https://host:9000, with http:// or https:// before it")
+    return url
 
 
 def _sqlite_file(url: str) -> str:

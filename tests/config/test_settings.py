@@ -456,3 +456,29 @@ def test_server_with_faulty_settings_says_one_sentence_and_ends(monkeypatch: pyt
     assert "\n" not in ended.value.code
     assert all(name in ended.value.code for name in ("PORT", "EMBEDDER"))
     assert SECRET not in ended.value.code
+
+
+@pytest.mark.parametrize("name", ["QDRANT_URL", "S3_ENDPOINT_URL"])
+@pytest.mark.parametrize(
+    "address", ["http://", "http://host:port", "http://host:0", "ftp://host", "http://[::1", "http://a b"]
+)
+def test_address_at_which_no_server_can_be_is_refused_at_the_start(name: str, address: str) -> None:
+    """Else a stand-in hides it, or the first backup fails at night."""
+    with pytest.raises(ConfigurationError, match=f"{name}: must be an address such as") as refused:
+        load_settings({name: address})
+
+    assert address not in str(refused.value) or address == "http://"
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("qdrant:6333", "http://qdrant:6333"),
+        ("localhost", "http://localhost"),
+        ("https://a.cloud.example:6333/prefix", "https://a.cloud.example:6333/prefix"),
+        ("http://[::1]:6333", "http://[::1]:6333"),
+    ],
+)
+def test_address_of_qdrant_may_lack_its_protocol(written: str, asked: str) -> None:
+    """The client would take the name before the port for a protocol, at the first search."""
+    assert load_settings({"QDRANT_URL": written}).qdrant_url == asked

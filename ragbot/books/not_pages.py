@@ -35,6 +35,9 @@ _ABOUT_REPOSITORY = frozenset(
 )
 _READMES = frozenset({"readme"})
 
+# What Docsify and the wikis of hosts show around each page.
+_PAGE_FRAMES = frozenset({"_sidebar", "_navbar", "_coverpage", "_header", "_footer", "_404"})
+
 # Books about templates show such lines.
 _LISTINGS = "pre, code, textarea, script"
 _TEMPLATE_LINE = re.compile(
@@ -46,6 +49,7 @@ _TEMPLATE_LINE = re.compile(
 REPOSITORY_FILE = "The file is about the repository, and no chapter."
 ASSET = "The pages link to it; it is no chapter."
 TEMPLATE = "The file is a template, and no page."
+FRAME = "The site shows it around its pages (a sidebar, a cover); it is no chapter."
 
 
 def is_repository_file(path: str, *, beside_content: bool) -> bool:
@@ -61,6 +65,11 @@ def is_repository_file(path: str, *, beside_content: bool) -> bool:
     if beside_content:
         return stem in _ABOUT_REPOSITORY | _READMES
     return stem in _ABOUT_REPOSITORY and pure.stem.isupper()
+
+
+def is_page_frame(path: str) -> bool:
+    """Return whether a site shows a file around its pages, such as a sidebar or a cover."""
+    return PurePosixPath(path).stem.lower() in _PAGE_FRAMES
 
 
 def lies_in_template_folder(path: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from ragbot.books.files import Choice
 from ragbot.books.loader import load_book
+from ragbot.books.not_pages import FRAME
 from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import LeftOut
 from ragbot.core.errors import BookError
@@ -356,3 +357,15 @@ def test_site_of_myst_is_read_without_the_copies_of_its_sources(tmp_path: Path) 
     assert book.layout is not None
     assert book.layout.name == "built HTML"
     assert book.left_out == ()
+
+
+def test_sidebar_and_cover_of_docsify_are_no_chapters(tmp_path: Path) -> None:
+    """A list of links would be quoted, and stand among the chapters."""
+    frames = dict.fromkeys(
+        ("docs/_sidebar.md", "docs/_coverpage.md", "docs/de/_navbar.md", "_Footer.md"), LONG
+    )
+    book = load_book(
+        laid(tmp_path, {"docs/README.md": f"# Boats\n\n{LONG}\n", "docs/oars.md": LONG, **frames})
+    )
+    assert [page.path for page in book.pages] == ["docs/README.md", "docs/oars.md"]
+    assert LeftOut(FRAME, ".md", 4) in book.left_out

@@ -22,8 +22,10 @@ from ragbot.books.markup.titles import plain_title
 from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
+    FRAME,
     REPOSITORY_FILE,
     TEMPLATE,
+    is_page_frame,
     is_repository_file,
     lies_in_template_folder,
 )
@@ -67,7 +69,10 @@ def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> 
 
     Those that the site does not publish are left out.
     """
-    paths = _published(folder, sorted(folder.files(suffixes), key=reading_key), site)
+    found = _published(folder, sorted(folder.files(suffixes), key=reading_key), site)
+    paths = [path for path in found if not is_page_frame(path)]
+    for path in set(found).difference(paths):
+        folder.leave_out(path, FRAME)
     beside_content = any(
         path.split("/")[0].lower() in CONTENT_FOLDERS and "/" in path and _is_chapter(path) for path in paths
     )

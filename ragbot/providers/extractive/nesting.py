@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ragbot.providers.extractive.units import Unit
+from typing import Protocol
 
 # An item that is indented by less is not nested: numbers may have two digits.
 LEAST_INDENT = 2
+
+
+class Piece(Protocol):
+    """Describe what is needed of a unit."""
+
+    @property
+    def start(self) -> int:
+        """Return the offset in the passage."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Return sentence, list_item, table_row or code."""
+        ...
+
+    @property
+    def heading(self) -> int:
+        """Return the block of the heading above, or -1."""
+        ...
+
+    @property
+    def lead(self) -> int:
+        """Return the index of the unit that leads to this one, or -1."""
+        ...
+
+    @property
+    def in_item(self) -> bool:
+        """Return whether it is a later block of a list item."""
+        ...
+
+    @property
+    def leads(self) -> bool:
+        """Return whether it is a sentence that introduces what follows."""
+        ...
 
 
 def column_of(text: str, start: int) -> int:
@@ -19,37 +49,39 @@ def column_of(text: str, start: int) -> int:
     return len(line) - len(line.lstrip(" >"))
 
 
-def with_items(units: Sequence[Unit], text: str) -> list[Unit]:
-    """Return units that know their items; a list within an item also what introduces it there."""
-    found: list[Unit] = []
-    # The last sentence of each item: it may introduce the list within.
+def nesting_of(units: Sequence[Piece], text: str) -> Iterator[tuple[int, int]]:
+    """Yield for each unit the index of the item around it and of what introduces it, or -1.
+
+    A list within an item is introduced by the sentence above it there.
+    """
+    # The last sentence of each item.
     said: dict[int, int] = {}
     for index, (unit, item) in enumerate(zip(units, _items(units, text), strict=True)):
         lead = unit.lead
         if item >= 0 and unit.kind == "list_item" and (last := said.get(item)) is not None:
-            lead = last if found[last].leads else lead
+            lead = last if units[last].leads else lead
         elif item >= 0 and unit.kind == "sentence":
             said[item] = index
-        found.append(replace(unit, item=item, lead=lead))
-    return found
+        yield item, lead
 
 
-def _items(units: Iterable[Unit], text: str) -> Iterator[int]:
+def _items(units: Iterable[Piece], text: str) -> Iterator[int]:
     """Yield the index of the item around each unit, or -1."""
     heading = -1
     # The columns and indexes of the items that are open.
     around: list[tuple[int, int]] = []
     for index, unit in enumerate(units):
-        if unit.heading != heading or not (unit.kind == "list_item" or unit.in_item):
+        is_item = unit.kind == "list_item"
+        if unit.heading != heading or not (is_item or unit.in_item):
             heading, around = unit.heading, []
-        if not (unit.kind == "list_item" or unit.in_item):
+        if not (is_item or unit.in_item):
             yield -1
             continue
         column = column_of(text, unit.start)
-        nested = LEAST_INDENT if unit.kind == "list_item" else 1
+        nested = LEAST_INDENT if is_item else 1
         # What belongs to the last item by its words alone stands in no deeper one.
-        while around and column < around[-1][0] + nested and (unit.kind == "list_item" or len(around) > 1):
+        while around and column < around[-1][0] + nested and (is_item or len(around) > 1):
             around.pop()
         yield around[-1][1] if around else -1
-        if unit.kind == "list_item":
+        if is_item:
             around.append((column, index))

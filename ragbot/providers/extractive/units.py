@@ -17,7 +17,7 @@ from ragbot.core.side_matter import (
     says_nothing,
 )
 from ragbot.core.text import STOPS, count_tokens
-from ragbot.providers.extractive.nesting import with_items
+from ragbot.providers.extractive.nesting import nesting_of
 from ragbot.providers.extractive.text_blocks import (
     BAR,
     TextBlock,
@@ -251,7 +251,9 @@ def units_of(
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
-    return _with_linked_items(with_items(_without_empty_labels(units), text), text)
+    whole = _without_empty_labels(units)
+    places = zip(whole, nesting_of(whole, text), strict=True)
+    return _with_linked_items([replace(unit, item=item, lead=lead) for unit, (item, lead) in places], text)
 
 
 def _without_empty_labels(units: Sequence[Unit]) -> list[Unit]:

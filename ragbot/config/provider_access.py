@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, SecretStr
 
@@ -17,6 +17,18 @@ OPENAI_HOST = "api.openai.com"
 _QUOTES = "\"'`"
 
 
+def parts_of_address(url: str, *, example: str) -> SplitResult:
+    """Return the parts of a server's address. Raises ValueError, without quoting it, if none can be there."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or re.search(r"\s", url):
+        raise ValueError(f"must be an address such as {example}, with http:// or https:// before it")
+    return parts
+
+
 def normalized_base_url(given: str) -> str:
     """Return the address below which a server's calls are.
 
@@ -24,16 +36,7 @@ def normalized_base_url(given: str) -> str:
     Ollama, llama.cpp, LM Studio and vLLM have them, or `/openai/v1` where it is Azure's. A query stays.
     Raises ValueError for what can never work.
     """
-    url = given.strip().strip(_QUOTES).strip()
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address or re.search(r"\s", url):
-        raise ValueError(
-            "must be an address such as http://localhost:11434/v1, with http:// or https:// before it"
-        )
+    parts = parts_of_address(given.strip().strip(_QUOTES).strip(), example="http://localhost:11434/v1")
     if "@" in parts.netloc:
         raise ValueError("must not hold a user or a password; what the server asks for is OPENAI_API_KEY")
     path = _PASTED_PATHS.sub("", parts.path.rstrip("/")).rstrip("/")

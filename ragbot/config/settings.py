@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import (
@@ -20,7 +19,7 @@ from pydantic_settings import (
 )
 
 from ragbot.config.postgres_url import normalized_postgres_url
-from ragbot.config.provider_access import UsableBaseUrl, UsableKey, is_openai
+from ragbot.config.provider_access import UsableBaseUrl, UsableKey, is_openai, parts_of_address
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -575,14 +574,7 @@ def _has_any_of(source: PydanticBaseSettingsSource, names: Container[str]) -> bo
 
 
 def _checked_address(url: str) -> str:
-    """Return the address of a server, unless none can be there; no message quotes it."""
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address or re.search(r"\s", url):
-        raise ValueError("must be an address such as https://host:9000, with http:// or https:// before it")
+    parts_of_address(url, example="https://host:9000")
     return url
 
 

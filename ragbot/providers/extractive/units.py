@@ -241,7 +241,7 @@ def units_of(
                         is_side=section.is_side
                         or _is_side(raw, plain, kind)
                         or (kind == "sentence" and is_caption(text, block)),
-                        is_diagram=kind == "code" and _is_diagram(raw),
+                        is_diagram=kind == "code" and _DIAGRAM.match(raw) is not None,
                         is_label=number in questions or _is_label(raw, kind),
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
@@ -251,9 +251,12 @@ def units_of(
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
-    whole = _without_empty_labels(units)
-    places = zip(whole, nesting_of(whole, text), strict=True)
-    return _with_linked_items([replace(unit, item=item, lead=lead) for unit, (item, lead) in places], text)
+    return _with_linked_items(_nested(_without_empty_labels(units), text), text)
+
+
+def _nested(units: Sequence[Unit], text: str) -> list[Unit]:
+    places = zip(units, nesting_of(units, text), strict=True)
+    return [replace(unit, item=item, lead=lead) for unit, (item, lead) in places]
 
 
 def _without_empty_labels(units: Sequence[Unit]) -> list[Unit]:
@@ -373,10 +376,6 @@ def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:
 
 def _cells(row: str) -> frozenset[str]:
     return frozenset(name for cell in BAR.split(row) if (name := cell.strip(" \t`*_").casefold()))
-
-
-def _is_diagram(code: str) -> bool:
-    return _DIAGRAM.match(code) is not None
 
 
 def _lead(units: Sequence[Unit], blocks: Sequence[TextBlock], block: int, heading: int, kind: str) -> int:

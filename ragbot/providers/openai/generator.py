@@ -33,7 +33,7 @@ from ragbot.providers.openai.dialect import ServerDialect, adapted, merged, with
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
-from ragbot.providers.openai.read_pace import ReadPace
+from ragbot.providers.openai.read_pace import paced
 from ragbot.providers.openai.stream import (
     CompletionReader,
     Ending,
@@ -48,8 +48,7 @@ log = structlog.get_logger(__name__)
 
 # Kept of the deadline for answering without a model when this one does not speak in time.
 RESERVE_S = 2.0
-# How long the end of the body may follow on `[DONE]`, and usage and `[DONE]` on the end of the answer; with
-# it the connection can be used again.
+# How long the body's end may follow `[DONE]`, and usage and `[DONE]` the answer: so a connection is kept.
 LAST_BYTE_S = 0.25
 AFTER_END_S = 1.0
 # How long a provider may take to say that a model is there.
@@ -331,16 +330,12 @@ class _Answer:
 
     def read(self, received: Iterable[bytes]) -> Iterator[str]:
         """Yield the answer's pieces, none of them empty: what came at once is one piece."""
-        pace = ReadPace()
         try:
-            for data in received:
+            for data in paced(received, lambda: self.reader.ending is None):
                 self._note_progress()
-                pace.note_read(len(data))
                 yield from self._pieces_of(self.reader.feed(data))
                 if self._is_too_long:
                     break
-                if self.reader.ending is None:
-                    pace.wait()
             else:
                 yield from self._pieces_of(self.reader.flush())
         except AnswerRefused:

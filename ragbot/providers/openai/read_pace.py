@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 # Words that come within this time are read together. A screen shows a new picture every 16 ms.
 TOGETHER_S = 0.02
@@ -49,3 +49,13 @@ class ReadPace:
         left_s = self._read_at + TOGETHER_S - self._clock()
         if left_s > 0:
             self._sleep(left_s)
+
+
+def paced(reads: Iterable[bytes], goes_on: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield what the reads of a stream bring, and wait between them as long as it goes on."""
+    pace = ReadPace()
+    for data in reads:
+        pace.note_read(len(data))
+        yield data
+        if goes_on():
+            pace.wait()

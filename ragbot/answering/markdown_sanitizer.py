@@ -317,8 +317,8 @@ class MarkdownSanitizer:
     def _may_be_code(self, inside: str) -> bool:
         """Return whether it is code for every renderer, and harmless where it is not.
 
-        In a row of a table a bar ends the cell, in code too, and what follows is no more what it seems. (It is
-        shown as words, unless it holds an address, which some renderers make a link of.)
+        In a row of a table a bar ends the cell, in code too, and what follows is no more what it seems. (It
+        is shown as words, unless it holds an address, which some renderers make a link of.)
         """
         return not (self._cell_in_code and _LIVELY_IN_A_CELL.search(inside))
 

@@ -15,47 +15,26 @@ SMALL_BYTES = 1_200
 READS_BEFORE = 3
 
 
-class ReadPace:
-    """Wait between reads of a stream whose words come faster than a reader sees them.
+def paced(
+    reads: Iterable[bytes],
+    goes_on: Callable[[], bool],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[bytes]:
+    """Yield what the reads of a stream bring, and wait between them where words come fast.
 
     What one read brings passes all filters once, is checked once and is sent once, so that two words together
-    cost what one does. For one stream, in one thread.
+    cost what one does. Between two reads at least `TOGETHER_S` go by then, as long as the stream `goes_on`.
     """
-
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._clock = clock
-        self._sleep = sleep
-        self._read_at = clock()
-        self._small_reads = 0
-
-    def note_read(self, size: int) -> None:
-        """Note that a read brought so many bytes."""
-        now = self._clock()
-        if now - self._read_at > SOON_S:
-            self._small_reads = 0
-        elif size <= SMALL_BYTES:
-            self._small_reads += 1
-        self._read_at = now
-
-    def wait(self) -> None:
-        """Wait until `TOGETHER_S` after the last read, if words come one by one and fast."""
-        if self._small_reads < READS_BEFORE:
-            return
-        left_s = self._read_at + TOGETHER_S - self._clock()
-        if left_s > 0:
-            self._sleep(left_s)
-
-
-def paced(reads: Iterable[bytes], goes_on: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield what the reads of a stream bring, and wait between them as long as it goes on."""
-    pace = ReadPace()
+    read_at, small_reads = clock(), 0
     for data in reads:
-        pace.note_read(len(data))
+        now = clock()
+        if now - read_at > SOON_S:
+            small_reads = 0
+        elif len(data) <= SMALL_BYTES:
+            small_reads += 1
+        read_at = now
         yield data
-        if goes_on():
-            pace.wait()
+        if small_reads >= READS_BEFORE and goes_on() and (left_s := read_at + TOGETHER_S - clock()) > 0:
+            sleep(left_s)

@@ -9,6 +9,7 @@ from itertools import chain, groupby, pairwise
 from ragbot.core.domain import Chunk
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.providers.extractive.lists import list_extent
+from ragbot.providers.extractive.nesting import LEAST_INDENT, column_of, margin_of
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.text_blocks import BAR, TextBlock
 from ragbot.providers.extractive.windows import Window
@@ -85,7 +86,7 @@ def paragraphs_of(
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
         elif first.kind == "code":
-            yield f"{_code(text[first.start : first.end], _margin(text, first.start))}\n\n{mark}"
+            yield f"{_code(text[first.start : first.end], margin_of(text, first.start))}\n\n{mark}"
         else:
             # A sentence that introduces the list after it needs no mark of its own.
             is_lead = run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
@@ -176,12 +177,10 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
             parted = [] if lines and not lines[-1] else [""]
             lines += [*parted, f"{_indent(len(outer))}{_inside(words, len(outer))} {mark}", ""]
             continue
-        margin = _margin(text, first.start).expandtabs(4)
-        indent = len(margin) - len(margin.lstrip(" \t>"))
-        # An item that is indented by less than two blanks more is not nested: numbers may have two digits.
-        while outer and indent < outer[-1] + 2:
+        indent = column_of(text, first.start)
+        while outer and indent < outer[-1] + LEAST_INDENT:
             outer.pop()
-        number = _NUMBER.match(margin)
+        number = _NUMBER.match(margin_of(text, first.start).expandtabs(4))
         bullet = f"{_ordinal(text, first.start, number)}." if number else "-"
         lines.append(f"{_indent(len(outer))}{bullet} {_inside(words, len(outer) + 1)} {mark}")
         outer.append(indent)
@@ -219,11 +218,6 @@ def _paragraphs(run: Sequence[ReadUnit]) -> Iterator[list[ReadUnit]]:
     """Yield an item at a time, and the sentences of each later paragraph together."""
     for _, units in groupby(run, key=lambda read: read.unit.block):
         yield list(units)
-
-
-def _margin(text: str, start: int) -> str:
-    """Return the part of an item's first line before its words."""
-    return text[text.rfind("\n", 0, start) + 1 : start]
 
 
 def _table(

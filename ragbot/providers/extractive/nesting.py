@@ -43,10 +43,15 @@ class Piece(Protocol):
         ...
 
 
+def margin_of(text: str, start: int) -> str:
+    """Return the part of a line before what begins in it."""
+    return text[text.rfind("\n", 0, start) + 1 : start]
+
+
 def column_of(text: str, start: int) -> int:
     """Return how far the line is indented in which something begins, quotation marks among the blanks."""
-    line = text[text.rfind("\n", 0, start) + 1 : start].expandtabs(4)
-    return len(line) - len(line.lstrip(" >"))
+    margin = margin_of(text, start).expandtabs(4)
+    return len(margin) - len(margin.lstrip(" >"))
 
 
 def nesting_of(units: Sequence[Piece], text: str) -> Iterator[tuple[int, int]]:

@@ -154,7 +154,7 @@ def _read_page(reader: PdfReader, number: int, collector: _Collector) -> _Collec
     except (PyPdfError, ValueError, TypeError, AttributeError, KeyError, IndexError) as fault:
         raise FileUnreadable("The page is damaged, or drawn in a way that cannot be read.") from fault
     collector.end_line()
-    if collector.unknown > _MOST_UNKNOWN * collector.letters:
+    if collector.is_unknown():
         raise FileUnreadable(
             "The page's fonts do not say which letters they show; it needs text recognition (OCR) first."
         )
@@ -195,7 +195,8 @@ class _Collector:
         # Letters and digits by the role of their tag.
         self._roles = Counter[TagRole | None]()
         self.lines: list[PdfLine] = []
-        self.letters = self.unknown = 0
+        # Signs that no font names.
+        self._unknown = 0
 
     def look_at(self, operator: bytes, *_: object) -> None:
         """Check the time limit, and follow forms; pypdf calls it before each operator."""
@@ -225,7 +226,7 @@ class _Collector:
             if not run.strip():
                 self._runs += [self._runs[-1]._replace(text=run)] if self._runs else []
                 continue
-            self.unknown += run.count(UNKNOWN_SIGN)
+            self._unknown += run.count(UNKNOWN_SIGN)
             self._look_at_tag(run)
             is_code, advance = self._font(font)
             start, shown_size = _position(cm, tm), _scaled(size, cm, tm)
@@ -253,6 +254,10 @@ class _Collector:
                 self.lines.append(PdfLine(text, *self._start, size, is_code, width, self._line_tag))
         self._runs, self._start, self._line_tag = [], None, None
 
+    def is_unknown(self) -> bool:
+        """Return whether the fonts do not say what most of the page's signs are."""
+        return self._unknown > _MOST_UNKNOWN * self._roles.total()
+
     def has_sound_tags(self) -> bool:
         """Return whether most of the page's text has tags, and is no artifact."""
         total, artifacts = self._roles.total(), self._roles[TagRole.ARTIFACT]
@@ -263,9 +268,7 @@ class _Collector:
         """Count a run's letters by its tag, and end the line where another block begins."""
         tag = self._marks.tag
         # (The dots of a table of contents often have none.)
-        letters = sum(map(str.isalnum, run))
-        self.letters += letters
-        self._roles[tag.role if tag else None] += letters
+        self._roles[tag.role if tag else None] += sum(map(str.isalnum, run))
         if tag is not None and self._line_tag is not None and tag.block != self._line_tag.block:
             self.end_line()
         self._line_tag = self._line_tag or tag

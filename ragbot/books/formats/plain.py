@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -69,10 +70,9 @@ def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> 
 
     Those that the site does not publish are left out.
     """
-    found = _published(folder, sorted(folder.files(suffixes), key=reading_key), site)
-    paths = [path for path in found if not is_page_frame(path)]
-    for path in set(found).difference(paths):
-        folder.leave_out(path, FRAME)
+    found = sorted(folder.files(suffixes), key=reading_key)
+    published = _without_others(folder, found, site.publishes, NOT_PUBLISHED)
+    paths = _without_others(folder, published, lambda path: not is_page_frame(path), FRAME)
     beside_content = any(
         path.split("/")[0].lower() in CONTENT_FOLDERS and "/" in path and _is_chapter(path) for path in paths
     )
@@ -89,11 +89,13 @@ def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> 
     return kept
 
 
-def _published(folder: BookFolder, paths: list[str], site: ForcedSite) -> list[str]:
-    published = [path for path in paths if site.publishes(path)]
-    for path in set(paths).difference(published):
-        folder.leave_out(path, NOT_PUBLISHED)
-    return published
+def _without_others(
+    folder: BookFolder, paths: list[str], is_page: Callable[[str], bool], reason: str
+) -> list[str]:
+    pages = [path for path in paths if is_page(path)]
+    for path in set(paths).difference(pages):
+        folder.leave_out(path, reason)
+    return pages
 
 
 def _is_chapter(path: str) -> bool:

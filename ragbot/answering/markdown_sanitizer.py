@@ -58,8 +58,8 @@ _NO_TAG_OF_A_BOOK = re.compile(r"[`|\n]|^<https?:")
 _CODE_SPAN = re.compile(r"(`+)(?!`)(.*?)(?<!`)\1(?!`)")
 _RUN = re.compile("`+|~+")
 _MARGIN = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*")
-_LIVELY_IN_A_CELL = re.compile(r"[<\[@]|//|www\.", re.IGNORECASE)
 _ADDRESS_IN_A_CELL = re.compile(r"@|//|www\.", re.IGNORECASE)
+_LIVELY_IN_A_CELL = re.compile(rf"[<\[]|{_ADDRESS_IN_A_CELL.pattern}", re.IGNORECASE)
 _PUNCTUATION = re.compile(f"[{re.escape(punctuation)}]")
 
 # A word that a text may join where something between the two was left out.

@@ -18,7 +18,7 @@ _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
 # Without one of these no sentence ends.
 _STOP = re.compile(rf"[.!?…{''.join(STOPS)}]")
-_MARKS_BEHIND_STOP = re.compile(rf"(?<=[.!?…{''.join(STOPS)}])[\"'”’)*_]*(?:\s?\[\d{{1,3}}\])+")
+_MARKS_BEHIND_STOP = re.compile(rf"(?<={_STOP.pattern})[\"'”’)*_]*(?:\s?\[\d{{1,3}}\])+")
 _CODE_SPAN = re.compile(r"(?<![\\`])(`++)[^`\n]++\1(?!`)")
 # Quotation marks, bullets and numbers, in any depth.
 _LEADS = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))*+"

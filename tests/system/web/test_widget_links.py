@@ -222,16 +222,21 @@ def test_words_in_an_element_larger_than_the_window_are_seen(visit: Visit, words
     )
 
 
+def follow_a_mark_far_down(visit: Visit, **page: str) -> None:
+    """Follow a mark on a page whose words begin 3,000 pixels from its top, until they are lit up."""
+    visit.go("/mkdocs/faults/", **page)
+    visit.page.evaluate("document.querySelector('main').style.marginTop = '3000px'")
+    visit.open()
+    visit.ask().locator("a.mark").first.click()
+    visit.wait_until_lit("The fuse is blown")
+
+
 def test_site_that_scrolls_to_each_new_anchor_does_not_take_the_words_away(visit: Visit) -> None:
     """Docusaurus does so a moment after the address got one; the section may be longer than the window."""
     router = "<script>addEventListener('hashchange', () => setTimeout(() => scrollTo(0, 0), 20))</script>"
-    visit.go("/mkdocs/faults/", head=router + visit.site.tag(visit.service.url))
-    visit.page.evaluate("document.querySelector('main').style.marginTop = '3000px'")
-    visit.open()
 
-    visit.ask().locator("a.mark").first.click()
+    follow_a_mark_far_down(visit, head=router + visit.site.tag(visit.service.url))
 
-    visit.wait_until_lit("The fuse is blown")
     visit.page.wait_for_function("scrollY === 0")
     visit.page.wait_for_function("scrollY > 2000")
     visit.page.get_by_role("button", name="New talk").click()
@@ -268,11 +273,7 @@ def test_book_of_one_page_is_gone_through_once_for_all_sentences(visit: Visit) -
 
 def test_words_are_scrolled_back_to_once(visit: Visit) -> None:
     """A reader who drags the scroll bar, which not each browser tells of, goes where he wants to."""
-    visit.go("/mkdocs/faults/")
-    visit.page.evaluate("document.querySelector('main').style.marginTop = '3000px'")
-    visit.open()
-    visit.ask().locator("a.mark").first.click()
-    visit.wait_until_lit("The fuse is blown")
+    follow_a_mark_far_down(visit)
     visit.page.evaluate("scrollTo(0, 0)")
     visit.page.wait_for_function("scrollY > 2000")
 

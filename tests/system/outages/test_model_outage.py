@@ -30,7 +30,7 @@ from harness.openai_upstream import (
     Status,
 )
 from harness.prometheus import Scrape
-from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S
+from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S, KNOWN_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 from tests.conftest import services_of
@@ -422,6 +422,8 @@ def test_circuit_is_shared_by_all_workers(site: Site) -> None:
     with GunicornProcess(settings, workers=2) as server:
         for _ in range(4):
             question(server)
+        # A worker trusts its copy of the circuit for so long, and all who ask it meanwhile wait.
+        time.sleep(KNOWN_S)
         site.upstream.forget()
         began = time.monotonic()
 

@@ -128,6 +128,7 @@ class Widget {
       if (!document.body) return; // It is being replaced.
       if (this.host.isConnected || page?.isConnected) return; // The panel takes the page's place itself.
       document.body.append(this.host);
+      observer.takeRecords(); // That was our own change.
       this.afterMove?.();
     };
     attach();

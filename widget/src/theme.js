@@ -1,16 +1,22 @@
 /** Follow the site's own light or dark. */
 
-// Words, not expressions: these are looked for on every page before anybody asks.
-const DARK = ['dark', 'slate', 'night', 'navy', 'coal', 'ayu'];
-const LIGHT = ['light', 'default', 'rust'];
+// Words and loops, not expressions: these are looked for on every page before anybody asks.
+const THEMES = {
+  dark: 'dark', slate: 'dark', night: 'dark', navy: 'dark', coal: 'dark', ayu: 'dark', light: 'light', default: 'light', rust: 'light',
+};
 const AROUND = ['', 'theme', 'mode', 'color', 'scheme', 'is', 'v', 'quarto']; // `theme-dark`, `dark-mode`, `v-theme--dark`.
 export const THEME_ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
 
-/** Return the words of a value: of `dark-blue`, `dark` and `blue`. Of classes only those that name a theme: `text-slate-500` is a colour. */
-function partsOf(value, attribute) {
-  const names = value.toLowerCase().replaceAll('\n', ' ').split(' ').map((name) => name.split('-'));
-  const isOfTheme = (part) => [...DARK, ...LIGHT, ...AROUND].includes(part);
-  return (attribute === 'class' ? names.filter((parts) => parts.every(isOfTheme)) : names).flat();
+/** Return the theme that one name says, or undefined. Of classes only those that name nothing else: `text-slate-500` is a colour. */
+function themeOfName(name, isClass) {
+  let found;
+  for (const part of name.split('-')) {
+    const theme = Object.hasOwn(THEMES, part) ? THEMES[part] : undefined;
+    if (isClass && !theme && !AROUND.includes(part)) return undefined;
+    // Classes are of many kinds: `default` says nothing there.
+    if (theme === 'dark' || (theme && (!isClass || part === 'light'))) found = found === 'dark' ? found : theme;
+  }
+  return found;
 }
 
 /** Return `dark` or `light` as the page says it, or null where it leaves it to the reader's system. */
@@ -19,10 +25,10 @@ function themeOfPage() {
     for (const attribute of THEME_ATTRIBUTES) {
       const value = element.getAttribute(attribute);
       if (!value) continue;
-      const parts = partsOf(value, attribute);
-      if (DARK.some((word) => parts.includes(word))) return 'dark';
-      // Classes are of many kinds: `default` says nothing there.
-      if (LIGHT.some((word) => parts.includes(word) && (word === 'light' || attribute !== 'class'))) return 'light';
+      const isClass = attribute === 'class';
+      let found;
+      for (const name of value.toLowerCase().replaceAll('\n', ' ').split(' ')) found = found === 'dark' ? found : themeOfName(name, isClass) ?? found;
+      if (found) return found;
     }
   }
   return null;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # Words of headings of such parts, in which a reader seldom finds an answer.
 _SIDE_HEADINGS = re.compile(
@@ -42,6 +43,13 @@ _SOURCE_LINE = re.compile(
     re.IGNORECASE,
 )
 _LEAST_SOURCE_LINES = 0.5
+# Headings of which the sections below list others' texts, too: "Additional reading › SLAM".
+_SOURCES_HEADING = re.compile(
+    r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:and|additional|external|further|more|other|recommended|related|useful)\s+)*
+    (?:reading|readings|resources|references|citations|bibliography|works\s+cited|links|sources)
+    (?:\s+(?:and|&)\s+(?:reading|readings|resources|references|citations|links|sources))?\W*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _SUMMARY = re.compile(
     r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:chapter|section|lesson|module|unit|quick|the)\s+)*
     (?:summary|recap(?:itulation)?|conclusions?|in\s+(?:short|brief|summary|a\s+nutshell)|wrap(?:ping)?[\s-]?up
@@ -123,18 +131,28 @@ def is_side_heading(heading: str) -> bool:
     return bool(names) and not is_plain and all(word in _SIDE_NAMES | _SIDE_QUALIFIERS for word in words)
 
 
-def is_side_section(heading: str, text: str) -> bool:
+def is_side_section(heading: str, text: str, above: Sequence[str] = ()) -> bool:
     """Return whether a section is about the book: by its heading and, under "References", by its text too.
 
-    A text without lines decides nothing: then the heading alone counts.
+    `above` are the headings that it stands under: below "References" a section of any name is one if it lists
+    sources. A text without lines decides nothing: then the heading alone counts.
     """
     if not is_side_heading(heading):
-        return False
+        return any(map(_SOURCES_HEADING.fullmatch, above)) and _lists_sources(text)
     names = _SIDE_NAMES.intersection(word.casefold() for word in _HEADING_WORD.findall(heading))
     if _SIDE_HEADINGS.search(heading) or not names or not names <= _BY_SHAPE:
         return True
-    lines = [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
-    return not lines or sum(map(bool, map(_SOURCE_LINE.search, lines))) >= _LEAST_SOURCE_LINES * len(lines)
+    return not _lines_of(text) or _lists_sources(text)
+
+
+def _lists_sources(text: str) -> bool:
+    lines = _lines_of(text)
+    sources = sum(map(bool, map(_SOURCE_LINE.search, lines)))
+    return bool(lines) and sources >= _LEAST_SOURCE_LINES * len(lines)
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
 
 
 def is_summary_heading(heading: str) -> bool:

@@ -11,6 +11,7 @@ from ragbot.core.side_matter import (
     is_link_alone,
     is_pointer,
     is_side_heading,
+    is_side_section,
     link_share,
     wants_side_matter,
 )
@@ -266,3 +267,29 @@ def test_line_that_names_who_said_it_is_a_credit(line: str) -> None:
 def test_speech_and_a_dash_within_are_no_credits(line: str) -> None:
     """Novels in many languages begin speech with a dash."""
     assert not is_credit(line)
+
+
+LINKS = "- [A map](https://map.test) - where to moor\n- [Tides](https://tides.test)\n"
+PAPERS = "3. Hand, A., et al. (2019). Mooring.\n   - On mooring in wind\n"
+STEPS = "Moor at the second ring. Call the harbour master, see [the list](list.md).\n\nThen wait.\n\nGo.\n"
+
+
+@pytest.mark.parametrize(
+    ("heading", "above", "text", "is_side"),
+    [
+        ("Mooring", ("Further reading",), LINKS, True),
+        ("Mooring", ("References", "In wind"), PAPERS, True),
+        ("Mooring", ("The harbour", "9. Resources and Links"), LINKS, True),
+        ("Mooring", ("Further reading",), STEPS, False),
+        ("Mooring", ("Ropes",), LINKS, False),
+        ("Mooring", ("References and borrowing",), LINKS, False),
+        ("Mooring", ("Assessment",), LINKS, False),
+        ("References", (), PAPERS, True),
+        ("References", (), STEPS, False),
+    ],
+)
+def test_section_below_references_is_one_if_it_lists_sources(
+    heading: str, above: tuple[str, ...], text: str, is_side: bool
+) -> None:
+    """A list of papers by subject has the subjects' names for headings, and answers nothing about them."""
+    assert is_side_section(heading, text, above) is is_side

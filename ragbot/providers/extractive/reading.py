@@ -186,7 +186,7 @@ class PassageReader:
             page_terms=self.terms(language, chunk.title),
             headings=tuple(self.terms(language, name) for name in names),
             order="\n".join(f" {' '.join(terms)} " for terms in lines),
-            is_side=is_side_section(title, chunk.text),
+            is_side=is_side_section(title, chunk.text, chunk.heading_path[:-1]),
             link_share=link_share(chunk.text),
         )
 

@@ -207,7 +207,8 @@ def units_of(
 ) -> list[Unit]:
     """Split a passage. `headings` is its heading path; `words(text, kind)` removes a piece's markup."""
     last = headings[-1] if headings else ""
-    section = _section(last, text[: _next_heading(blocks, -1, text)])
+    above = headings[:-1]
+    section = _section(last, text[: _next_heading(blocks, -1, text)], above)
     units: list[Unit] = []
     heading = -1
     questions = find_question_items(text, blocks)
@@ -215,7 +216,7 @@ def units_of(
         if block.kind == "heading":
             heading = number
             name = words(text[block.start : block.end], "heading")
-            section = _section(name, text[block.end : _next_heading(blocks, number, text)])
+            section = _section(name, text[block.end : _next_heading(blocks, number, text)], above)
             continue
         if units and units[-1].heading == heading and is_picture(text[block.start : block.end]):
             units[-1] = _before_picture(units[-1], text)
@@ -365,8 +366,8 @@ class _Section:
     is_summary: bool
 
 
-def _section(heading: str, text: str) -> _Section:
-    return _Section(is_side_section(heading, text), is_summary_heading(heading))
+def _section(heading: str, text: str, above: Sequence[str]) -> _Section:
+    return _Section(is_side_section(heading, text, above), is_summary_heading(heading))
 
 
 def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:

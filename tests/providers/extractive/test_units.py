@@ -191,6 +191,14 @@ def test_unit_under_a_side_heading_of_the_passage_is_marked() -> None:
     assert units_in("Make cheese.", "Dairy", "Learning Objectives")[0].is_side
 
 
+def test_list_of_sources_below_a_heading_that_announces_them_is_marked() -> None:
+    """Its own heading names a subject."""
+    listed = "- [Cheddar](https://cheddar.test) - a hard cheese\n- [Brie](https://brie.test) - a soft one\n"
+
+    assert all(unit.is_side for unit in units_in(listed, "Dairy", "Further reading", "Cheese"))
+    assert not any(unit.is_side for unit in units_in(listed, "Dairy", "Cheese"))
+
+
 def test_text_of_the_subject_is_no_side_matter() -> None:
     """It is what answers are made of."""
     assert not any(unit.is_side for unit in units_in(RECIPE))

@@ -75,12 +75,12 @@ def _rested_on(text: str) -> str:
 
 
 @lru_cache(maxsize=CACHED_PASSAGES)
-def passage_words(text: str) -> PassageWords:
-    """Split a passage's source into words without markup."""
+def passage_words(text: str, in_code: bool = False) -> PassageWords:
+    """Split a passage's source into words without markup; with `in_code` it begins within fenced code."""
     words: list[str] = []
     places: list[tuple[int, int]] = []
     sentences: list[tuple[int, int]] = []
-    for block, plain in readable_blocks(text):
+    for block, plain in readable_blocks(text, in_code):
         spans = [(0, len(plain.text))] if block.kind == "code" else list(sentence_spans(plain.text))
         for start, end in spans:
             first = len(words)

@@ -25,7 +25,7 @@ LONGEST_POINTED_AT = 300
 def source_of(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:
     """Return a passage as a source. `relevance` scores a text against the question."""
     chunk = passage.chunk
-    start, end = _quoted_span(chunk.text, relevance)
+    start, end = _quoted_span(chunk, relevance)
     quoted = chunk.text[start:end]
     return Source(
         id=chunk.id,
@@ -36,7 +36,7 @@ def source_of(passage: Passage, edition: EditionFacts, relevance: Callable[[str]
         url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
         quote=quoted,
         score=round(passage.score, 6),
-        quote_text=readable_span(chunk.text, start, end),
+        quote_text=readable_span(chunk.text, start, end, in_code=chunk.in_code),
     )
 
 
@@ -69,7 +69,8 @@ def _cited_spans(answer: str, passages: Sequence[Passage]) -> Mapping[int, list[
     for marked in marked_texts(answer):
         if 1 <= marked.number <= len(passages):
             found = spans.setdefault(marked.number, [])
-            span = cited_span(marked.text, passage_words(passages[marked.number - 1].chunk.text))
+            chunk = passages[marked.number - 1].chunk
+            span = cited_span(marked.text, passage_words(chunk.text, chunk.in_code))
             if span is not None and span not in found:
                 found.append(span)
     return spans
@@ -86,7 +87,7 @@ def _cited_source(
     if not spans:
         return replace(source, cited=True)
     chunk = passage.chunk
-    start, end = _quoted_span(chunk.text, relevance, holding=spans)
+    start, end = _quoted_span(chunk, relevance, holding=spans)
     page = page_source(chunk.path)
     citations = []
     for first, last in spans:
@@ -97,7 +98,7 @@ def _cited_source(
                 CitedSpan(
                     start=first - start,
                     end=last - start,
-                    text=readable_span(chunk.text, first, last),
+                    text=readable_span(chunk.text, first, last, in_code=chunk.in_code),
                     url=_url(chunk, first, last, edition.site_url, page),
                 )
             )
@@ -108,7 +109,7 @@ def _cited_source(
         source,
         cited=True,
         quote=quoted,
-        quote_text=readable_span(chunk.text, start, end),
+        quote_text=readable_span(chunk.text, start, end, in_code=chunk.in_code),
         citations=tuple(citations),
         url=citations[0].url if citations else source.url,
         section=heading_path[-1] if heading_path else source.section,
@@ -116,14 +117,15 @@ def _cited_source(
     )
 
 
-def _quoted_span(text: str, relevance: Callable[[str], float], *, holding: Sequence[Span] = ()) -> Span:
+def _quoted_span(chunk: Chunk, relevance: Callable[[str], float], *, holding: Sequence[Span] = ()) -> Span:
     """Return the span of the whole text if it is short, else of its most relevant neighbouring blocks.
 
     It contains the spans in `holding` as far as they fit, and always the first of them.
     """
+    text = chunk.text
     if len(text) <= LONGEST_QUOTE:
         return _without_blanks(text, 0, len(text))
-    spans = list(_quotable(text)) or [(0, LONGEST_QUOTE)]
+    spans = list(_quotable(text, chunk.in_code)) or [(0, LONGEST_QUOTE)]
     weights = [relevance(text[start:end]) for start, end in spans]
     first, last = _held_blocks(spans, holding) or (
         best := max(range(len(spans)), key=lambda i: weights[i]),
@@ -164,9 +166,9 @@ def _without_blanks(text: str, start: int, end: int) -> Span:
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
-def _quotable(text: str) -> Iterator[tuple[int, int]]:
+def _quotable(text: str, in_code: bool) -> Iterator[tuple[int, int]]:
     """Yield the spans of blocks; a block that is too long for a quote is split into sentences or lines."""
-    for block in prose_blocks(text):
+    for block in prose_blocks(text, in_code):
         pieces: Iterable[tuple[int, int]] = [(0, block.end - block.start)]
         if block.end - block.start > LONGEST_QUOTE:
             whole = text[block.start : block.end]
@@ -194,7 +196,7 @@ def _url(chunk: Chunk, start: int, end: int, site_url: str, page: str) -> str:
         return url
     section = _section_at(chunk, start)
     anchored = section_url(url, section.anchor if section else chunk.anchor)
-    words = text_directive(chunk.text, start, end, page=page, place=chunk.start)
+    words = text_directive(chunk.text, start, end, page=page, place=chunk.start, in_code=chunk.in_code)
     if not words:
         return anchored
     return f"{anchored}{'' if '#' in anchored else '#'}:~:text={words}"

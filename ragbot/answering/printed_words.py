@@ -80,14 +80,14 @@ def is_letter(sign: str) -> bool:
 
 
 @lru_cache(maxsize=CACHED_PASSAGES)
-def printed_runs(source: str) -> tuple[PrintedRun, ...]:
-    """Return the runs of a passage in order.
+def printed_runs(source: str, in_code: bool = False) -> tuple[PrintedRun, ...]:
+    """Return the runs of a passage in order; with `in_code` it begins within fenced code.
 
     Headings have none, because generators put links into them, and neither do diagrams.
     """
     return tuple(
         run
-        for number, (block, plain) in enumerate(readable_blocks(source))
+        for number, (block, plain) in enumerate(readable_blocks(source, in_code))
         if block.kind not in ("heading", "other") and not _DIAGRAM.match(source, block.start)
         for run in _runs_of(source, number, block, plain)
     )

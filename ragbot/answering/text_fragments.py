@@ -72,17 +72,20 @@ class _Term:
 
 
 @lru_cache(maxsize=CACHED_DIRECTIVES)
-def text_directive(source: str, start: int, end: int, *, page: str = "", place: int = 0) -> str:
+def text_directive(
+    source: str, start: int, end: int, *, page: str = "", place: int = 0, in_code: bool = False
+) -> str:
     """Return the part after `:~:text=` for the words of a passage from start to end; "" if none can be found.
 
-    `page` is the source of the whole page and `place` the passage's offset in it. If the words occur earlier
-    on the page, more of them are named, then some words before or after them. If that is still ambiguous, the
-    result is empty.
+    `page` is the source of the whole page and `place` the passage's offset in it; with `in_code` the passage
+    begins within fenced code. If the words occur earlier on the page, more of them are named, then some words
+    before or after them. If that is still ambiguous, the result is empty.
     """
     if _is_closed(page, place + start):
         return ""
-    cited = list(_cited(source, start, end))
-    search = _Search(source, page, place)
+    runs = printed_runs(source, in_code)
+    cited = list(_cited(runs, start, end))
+    search = _Search(source, runs, page, place)
     best_first = sorted(range(len(cited)), key=lambda i: (cited[i].shortness, i))
     for index in best_first[:OPENINGS_TRIED]:
         if directive := search.directive(cited[index], cited[index:]):
@@ -108,9 +111,9 @@ def _around(page: str, offset: int, tag: str) -> int:
     return start if page.find(f"</{tag}>", max(start, 0), offset) < 0 else -1
 
 
-def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
+def _cited(runs: Sequence[PrintedRun], start: int, end: int) -> Iterator[_Cited]:
     """Yield the cited words of each run; a word counts if its first letter is cited."""
-    for run in printed_runs(source):
+    for run in runs:
         inside = [i for i, (begin, _) in enumerate(run.words) if start <= run.source_offset(begin) < end]
         if inside:
             first, last = run.span(inside[0], inside[-1] + 1)
@@ -121,11 +124,11 @@ def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
 class _Search:
     """Look for terms on a page as a browser does. Without the page's source, any term counts as unique."""
 
-    def __init__(self, source: str, page: str, place: int) -> None:
+    def __init__(self, source: str, runs: Sequence[PrintedRun], page: str, place: int) -> None:
         is_part = 0 < len(page) <= LONGEST_PAGE and page.startswith(source, place)
         self.page: PageWords | None = page_words(page) if is_part else None
         self.place = place
-        self.runs = printed_runs(source)
+        self.runs = runs
 
     def directive(self, opening: _Cited, cited: Sequence[_Cited]) -> str:
         """Name the words from an opening to the last run that is long enough; "" if they are ambiguous."""

@@ -8,9 +8,14 @@ does not count, since it may belong to an item above.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
+
+# Chunks are read page by page.
+PAGES_KEPT = 8
 
 # Blanks, quotation marks and list marks in front of a fence, and the colon of a definition of a term.
 _LEAD = r"(?:[ \t>]|(?:[-*+:]|\d{1,9}[.)])(?=[ \t]))*+"
@@ -138,6 +143,25 @@ def fenced_code(text: str, start: int = 0) -> Iterator[FencedCode]:
         position = end
     if opened is not None:
         yield FencedCode(opened[0], len(text), opened[1], len(text), is_closed=False)
+
+
+def code_fence(source: str, section_starts: Iterable[int], position: int) -> str:
+    """Return the line that opens the fenced code in whose middle an offset of a page lies; "" elsewhere.
+
+    No code reaches over the start of a section: what begins with one is not looked for.
+    """
+    if position in section_starts:
+        return ""
+    found = _codes_of(source)
+    number = bisect_right(found, position, key=lambda code: code.code_start) - 1
+    if number < 0 or position >= found[number].code_end:
+        return ""
+    return source[found[number].start : found[number].code_start].strip()
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _codes_of(source: str) -> tuple[FencedCode, ...]:
+    return tuple(fenced_code(source)) if "```" in source or "~~~" in source else ()
 
 
 def fenced_code_end(lines: Sequence[str], start: int) -> int:

@@ -124,7 +124,8 @@ class Chunk:
     the text without comments, JSX and link targets. `id` is a UUID made from path, heading path and text,
     so that the same content has the same id in every edition. `tokens` is an estimate
     (`core.text.count_tokens`). `sections` begin inside of the chunk, in order, where short ones were joined.
-    `table_head` is the first row of the table in whose middle the chunk begins, verbatim.
+    `table_head` is the first row of the table in whose middle the chunk begins, verbatim, and `code_fence`
+    the first line of the fenced code in whose middle it begins: it then is code to its end.
     """
 
     id: str
@@ -140,6 +141,12 @@ class Chunk:
     tokens: int
     sections: tuple[InnerSection, ...] = ()
     table_head: str = ""
+    code_fence: str = ""
+
+    @property
+    def in_code(self) -> bool:
+        """Return whether the chunk begins in the middle of fenced code."""
+        return bool(self.code_fence)
 
 
 # --- an index ----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def payload_of(point: IndexPoint) -> dict[str, Any]:
         "sections": [[inner.start, inner.anchor, list(inner.heading_path)] for inner in chunk.sections],
         SCOPES: list(point.scopes),
         **({"table_head": chunk.table_head} if chunk.table_head else {}),
+        **({"code_fence": chunk.code_fence} if chunk.code_fence else {}),
     }
 
 
@@ -52,4 +53,5 @@ def chunk_of(payload: dict[str, Any]) -> Chunk:
             for start, anchor, heading_path in payload.get("sections", ())
         ),
         table_head=payload.get("table_head", ""),
+        code_fence=payload.get("code_fence", ""),
     )

@@ -36,7 +36,7 @@ KEPT_CHUNKS = 2048
 FOLDER_PREFIX = "ragbot-index-"
 SHARD = "shard"
 # Raise the number when the points or their payload change: kept indexes are then built anew.
-VERSION = f"edge{version('qdrant-edge-py')}-3"
+VERSION = f"edge{version('qdrant-edge-py')}-4"
 # A request waits for a build until so long before its deadline: there is time left to say so.
 RESERVE_S = 5.0
 

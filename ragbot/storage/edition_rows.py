@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row, insert
 
+from ragbot.core.code_fences import code_fence
 from ragbot.core.domain import DEFAULT_BOOK, Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
 from ragbot.core.tables import table_head
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
@@ -204,6 +205,7 @@ def chunk_of(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> Chunk:
             if row.start <= section.start < row.end
         ),
         table_head=table_head(page.source, row.start),
+        code_fence=code_fence(page.source, (section.start for section in inner), row.start),
     )
 
 

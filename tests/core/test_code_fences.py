@@ -11,6 +11,7 @@ from ragbot.core.code_fences import (
     FencedCode,
     FenceFollower,
     LineKind,
+    code_fence,
     fenced_code,
     fenced_code_end,
     opening_fence,
@@ -120,6 +121,33 @@ def test_lines_are_named_one_by_one() -> None:
 def test_end_among_lines_is_behind_the_closing_fence(lines: list[str], after: int) -> None:
     """The lines there are read as prose again."""
     assert fenced_code_end(lines, 0) == after
+
+
+@pytest.mark.parametrize(
+    ("words", "fence"),
+    [
+        ("# in", "```py title='a'"),
+        ("within", "~~~~"),
+        ("Before", ""),
+        ("Between", ""),
+        ("End", ""),
+        ("```py", ""),
+    ],
+)
+def test_fence_around_an_offset_is_found(words: str, fence: str) -> None:
+    """What lies on the fence itself is in the middle of nothing."""
+    page = (
+        "Before.\n\n```py title='a'\nx = 1\n# in\n```\n\nBetween.\n\n- ~~~~\n  ```\n  within\n  ~~~~\n\nEnd."
+    )
+
+    assert code_fence(page, [], page.index(words)) == (f"- {fence}" if words == "within" else fence)
+
+
+def test_section_begins_within_no_fence() -> None:
+    """Some generators read a heading where a fence was never closed."""
+    page = "```\nx\n\n# Next\n\nWords."
+
+    assert code_fence(page, [0, page.index("# Next")], page.index("# Next")) == ""
 
 
 @pytest.mark.parametrize(

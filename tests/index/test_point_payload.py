@@ -15,7 +15,7 @@ def test_chunk_is_read_as_it_was_stored() -> None:
     """Answers quote it without asking the database."""
     chunk, *_ = chunk_book(load_book(THREE_CHAPTERS))
 
-    for kept in (chunk, replace(chunk, table_head="| Role | Use |")):
+    for kept in (chunk, replace(chunk, table_head="| Role | Use |"), replace(chunk, code_fence="```py")):
         assert chunk_of(payload_of(IndexPoint(kept, SparseVector([], []), None, ("a",)))) == kept
 
 

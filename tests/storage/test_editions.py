@@ -130,6 +130,19 @@ def test_parts_of_a_table_are_read_with_its_head(editions: EditionStore, tmp_pat
     assert [chunk.table_head for chunk in stored[1:]] == ["| Role | Use |"] * (len(stored) - 1)
 
 
+def test_parts_of_a_listing_are_read_with_its_fence(editions: EditionStore, tmp_path: Path) -> None:
+    """It tells that they are code."""
+    code = "".join(f"# Step {n}\nrun({'word ' * 30})\n\n" for n in range(30))
+    (tmp_path / "steps.md").write_text(f"# Steps\n\nFirst.\n\n## Run\n\n```py\n{code}```\n")
+    draft = draft_of(load_book(tmp_path))
+
+    facts = editions.add_edition(draft)
+
+    stored = [one.chunk for one in editions.stored_chunks(facts)]
+    assert stored == list(draft.chunks)
+    assert [chunk.code_fence for chunk in stored].count("```py") > 1
+
+
 def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(
     editions: EditionStore, book: Book
 ) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from ragbot.books.chunking.search_text import strip_markdown
 from ragbot.books.chunking.splitter import TextPiece, split_block
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
+from ragbot.core.code_fences import code_fence
 from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
 from ragbot.core.tables import table_head
 from ragbot.core.text import asks, count_tokens
@@ -190,7 +191,8 @@ def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chun
     text = page.source[cut.start : cut.end]
     key = "\x1f".join((page.path, *cut.heading_path, "", text))
     seen[key] += 1
-    words = strip_markdown(taken.prose.text[cut.start : cut.end])
+    fence = code_fence(page.source, (section.start for section in page.sections), cut.start)
+    words = text if fence else strip_markdown(taken.prose.text[cut.start : cut.end])
     head = table_head(page.source, cut.start)
     if head:
         words = f"{strip_markdown(head)}\n{words}"
@@ -212,4 +214,5 @@ def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chun
             if cut.start <= section.start < cut.end
         ),
         table_head=head,
+        code_fence=fence,
     )

@@ -70,13 +70,14 @@ class ProseBlock:
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
-def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
+def prose_blocks(text: str, in_code: bool = False) -> tuple[ProseBlock, ...]:
     """Return the leaf blocks of a text, in order and disjoint. The last few thousand texts are cached.
 
-    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item comes without
-    its bullet and without nested lists; the rule under a table's head is in no block.
+    The text may begin in the middle of a list or a table, as a chunk may. With `in_code` it is a part of
+    fenced code, without its first line. A list item comes without its bullet and without nested lists; the
+    rule under a table's head is in no block.
     """
-    if _ends_a_fence(text):
+    if in_code or _ends_a_fence(text):
         return (ProseBlock("code", _indent(text), len(text.rstrip())),)
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group() and not _begins_with_listing(text):

@@ -124,17 +124,24 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
 
 
 @lru_cache(maxsize=CACHED_PASSAGES)
-def readable_blocks(text: str) -> tuple[tuple[ProseBlock, ReadableText], ...]:
-    """Return the blocks of a text with their words. The offsets of the words count from the block's start."""
+def readable_blocks(text: str, in_code: bool = False) -> tuple[tuple[ProseBlock, ReadableText], ...]:
+    """Return the blocks of a text with their words. The offsets of the words count from the block's start.
+
+    With `in_code` the text is a part of fenced code, without its first line.
+    """
     return tuple(
-        (block, readable(text[block.start : block.end], kind=block.kind)) for block in prose_blocks(text)
+        (block, readable(text[block.start : block.end], kind=block.kind))
+        for block in prose_blocks(text, in_code)
     )
 
 
-def readable_span(text: str, start: int, end: int) -> str:
-    """Return the words of a part of a text. Markup that the part cuts in half is removed too."""
+def readable_span(text: str, start: int, end: int, *, in_code: bool = False) -> str:
+    """Return the words of a part of a text. Markup that the part cuts in half is removed too.
+
+    With `in_code` the text is a part of fenced code, without its first line.
+    """
     pieces: list[str] = []
-    for block, plain in readable_blocks(text):
+    for block, plain in readable_blocks(text, in_code):
         if block.start < end and start < block.end:
             first = plain.text_offset(max(start - block.start, 0))
             last = plain.text_offset(min(end, block.end) - block.start)

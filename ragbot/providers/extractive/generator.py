@@ -274,7 +274,7 @@ class ExtractiveGenerator:
         windows = unheaded_first(windows, passages)
         chunks = [prompt.passages[window.passage].chunk for window in windows]
         for window, chunk in zip(windows, chunks, strict=True):
-            blocks = self._reader.blocks(chunk.text)
+            blocks = self._reader.blocks(chunk)
             place = place_of(chunk, chunks)
             if prompt.mode is Mode.FULL_BOOK and (place, window.is_further) != (shown, is_further):
                 yield f"{between}{introduction(place, shown, is_further=window.is_further)}"
@@ -288,6 +288,7 @@ class ExtractiveGenerator:
                 mark=f"[{window.passage + 1}]",
                 tidy=self._tidy,
                 table_head=chunk.table_head,
+                code_fence=chunk.code_fence,
                 heading=partial(self._heading, chunk, blocks),
             ):
                 # Where one list is cut and the next one, too, one line of dots says so.

@@ -20,9 +20,9 @@ SHORTEST_HEADING = 3
 NESTED = "    "
 DEEPEST = 3
 
-# Stands for the items of a list that are not shown.
+# Stands for what is not shown of a list or of a listing.
 CUT = "…"
-CUT_BEFORE = f"{CUT}\n\n"
+CUT_BEFORE, CUT_BEHIND = f"{CUT}\n\n", f"\n\n{CUT}"
 
 # "**Due Date:** ...", on a line of its own.
 _LABELLED_LINE = re.compile(
@@ -60,11 +60,13 @@ def paragraphs_of(
     tidy: Callable[[str], str],
     heading: Callable[[int], str],
     table_head: str = "",
+    code_fence: str = "",
 ) -> Iterator[str]:
     """Yield paragraphs, lists, code and tables of one window in the book's order, each run with its mark.
 
     `tidy` cleans a run of prose; `heading(block)` returns the words of a heading inside the passage.
-    `table_head` is the head of the table in whose middle the passage begins.
+    `table_head` is the head of the table in whose middle the passage begins, `code_fence` the first line of
+    such a listing.
     """
     above = -1
     for indexes in _runs(text, blocks, passage, window.units):
@@ -86,7 +88,7 @@ def paragraphs_of(
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
         elif first.kind == "code":
-            yield f"{_code(text[first.start : first.end], margin_of(text, first.start))}\n\n{mark}"
+            yield _listing(text[first.start : first.end], margin_of(text, first.start), code_fence, mark)
         else:
             # A sentence that introduces the list after it needs no mark of its own.
             is_lead = run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
@@ -253,18 +255,28 @@ def _row(cells: Sequence[str], width: int) -> str:
     return f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
 
 
-def _code(block: str, margin_before: str) -> str:
+def _listing(block: str, margin_before: str, code_fence: str, mark: str) -> str:
+    """Return a listing with its mark, and dots where the passage has not its beginning or its end.
+
+    `code_fence` is its first line where the passage begins in its middle.
+    """
+    has_end = not (code_fence or _FENCE.match(block)) or _CLOSING.search(block) is not None
+    before = CUT_BEFORE if code_fence else ""
+    return f"{before}{_code(block, margin_before, code_fence)}\n\n{mark}{'' if has_end else CUT_BEHIND}"
+
+
+def _code(block: str, margin_before: str, code_fence: str) -> str:
     """Return a listing in new fences, with its language and without a site generator's own options.
 
     `margin_before` is what stands before it on its line. The marks of a quotation around it are left out.
     """
-    opening = _FENCE.match(block)
+    opening = _FENCE.match(code_fence or block)
     language = ""
     quoted = f"{margin_before}{opening['margin'] if opening else ''}".count(">")
     if opening is not None:
         found = _LANGUAGE.match(opening["info"])
         language = (found[1] or "") if found else ""
-        block = block[opening.end() :]
+        block = block if code_fence else block[opening.end() :]
     block = _CLOSING.sub("", block).strip("\n")
     marks_of_quote = re.compile(rf"(?:[ \t]*> ?){{0,{quoted}}}")
     lines = [marks_of_quote.sub("", line, count=1) for line in block.split("\n")]

@@ -112,15 +112,15 @@ class ReadPassage:
 class PassageReader:
     """Read passages and cache the last few thousand. Safe to call from several threads.
 
-    `terms(language, text)` returns stems, `blocks(text)` splits a passage into paragraphs, list items and the
-    like, and `words(text, kind)` removes the markup from a piece of that kind.
+    `terms(language, text)` returns stems, `blocks(text, in_code)` splits a passage into paragraphs, list
+    items and the like, and `words(text, kind)` removes the markup from a piece of that kind.
     """
 
     def __init__(
         self,
         *,
         terms: Callable[[str, str], list[str]],
-        blocks: Callable[[str], Sequence[TextBlock]],
+        blocks: Callable[[str, bool], Sequence[TextBlock]],
         words: Callable[[str, str], str],
     ) -> None:
         self._terms = terms
@@ -138,9 +138,9 @@ class PassageReader:
         """Return the set of a text's stems."""
         return frozenset(self._terms(language, text))
 
-    def blocks(self, text: str) -> Sequence[TextBlock]:
-        """Return the blocks of a text."""
-        return self._blocks(text)
+    def blocks(self, chunk: Chunk) -> Sequence[TextBlock]:
+        """Return the blocks of a chunk's text."""
+        return self._blocks(chunk.text, chunk.in_code)
 
     def words(self, text: str, kind: str) -> str:
         """Return the words of a piece of Markdown."""
@@ -192,7 +192,7 @@ class PassageReader:
 
     def _read_anew(self, chunk: Chunk, language: str) -> ReadPassage:
         text = chunk.text
-        blocks = self._blocks(text)
+        blocks = self.blocks(chunk)
         units = units_of(text, blocks, headings=chunk.heading_path, words=self._words)
         ordered = [self._terms(language, self._words(text[unit.start : unit.end], "terms")) for unit in units]
         stems = [frozenset(terms) for terms in ordered]

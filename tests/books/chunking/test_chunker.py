@@ -286,6 +286,18 @@ def test_each_part_of_a_table_has_its_head():
     assert all(chunk.text.startswith("| R") for chunk in others)
 
 
+def test_each_part_of_a_listing_knows_its_fence():
+    """Its comments are no headings, and `**kwargs` has its stars."""
+    code = "".join(f"# Step {n}\nrun(**kwargs, *{'word ' * 30})\n\n" for n in range(30))
+
+    before, first, *parts, behind = chunks(f"Run this:\n\n```py\n{code}```\n\nThen wait.\n")
+
+    assert parts
+    assert (before.code_fence, first.code_fence, behind.code_fence) == ("", "", "")
+    assert {chunk.code_fence for chunk in parts} == {"```py"}
+    assert all(chunk.search_text == f"A\n\n{chunk.text}" for chunk in parts)
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

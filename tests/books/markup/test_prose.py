@@ -179,6 +179,15 @@ def test_text_that_ends_a_fence_is_code():
     assert blocks("# comment\nx = 1\n```") == [("code", "# comment\nx = 1\n```")]
 
 
+def test_text_within_a_fence_is_code_if_it_is_said():
+    """Of a program that was cut in three the middle part has no fence."""
+    text = "# comment\n\n- x\n"
+
+    assert [(block.kind, text[block.start : block.end]) for block in prose_blocks(text, in_code=True)] == [
+        ("code", "# comment\n\n- x")
+    ]
+
+
 def test_second_paragraph_of_a_point_is_a_paragraph():
     """It has no bullet to lose."""
     assert blocks("- one\n\n  two") == [("list_item", "one"), ("paragraph", "two")]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from markdown_it import MarkdownIt
 
 from ragbot.books.markup.readable import tidy_markdown
 from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.windows import Window
-from tests.providers.extractive.passages import READER, read
+from tests.providers.extractive.passages import READER, chunk_of
 
 
-def laid_out(text: str, *units: int, is_run: bool = False, table_head: str = "") -> list[str]:
+def laid_out(
+    text: str, *units: int, is_run: bool = False, table_head: str = "", code_fence: str = ""
+) -> list[str]:
     """Return the paragraphs of the units of these numbers; of all, if there are none."""
-    passage, blocks = read(text), READER.blocks(text)
+    chunk = replace(chunk_of(text), code_fence=code_fence)
+    passage, blocks = READER.read(chunk, "english"), READER.blocks(chunk)
     return list(
         paragraphs_of(
             text,
@@ -24,6 +29,7 @@ def laid_out(text: str, *units: int, is_run: bool = False, table_head: str = "")
             tidy=tidy_markdown,
             heading=lambda block: READER.words(text[blocks[block].start : blocks[block].end], "heading"),
             table_head=table_head,
+            code_fence=code_fence,
         )
     )
 
@@ -290,6 +296,20 @@ def test_listing_in_a_quotation_is_shown_without_its_marks(mark: str) -> None:
 def test_prompt_of_a_listing_stays() -> None:
     """It is the book's own text."""
     assert laid_out("```\n> it\n> that\n```") == ["```\n> it\n> that\n```\n\n[1]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code_fence", "shown"),
+    [
+        ("```py\n# Begin.\nx = 1", "", "```py\n# Begin.\nx = 1\n```\n\n[1]\n\n…"),
+        ("# Go on.\n\nx = 2", "```py", "…\n\n```py\n# Go on.\n\nx = 2\n```\n\n[1]\n\n…"),
+        ("    # End.\n    x = 3\n```", "```py", "…\n\n```py\n# End.\nx = 3\n```\n\n[1]"),
+        ("> # End.\n> x = 3\n> ```", "> ``` {.py}", "…\n\n```py\n# End.\nx = 3\n```\n\n[1]"),
+    ],
+)
+def test_part_of_a_listing_is_shown_as_code_with_dots(text: str, code_fence: str, shown: str) -> None:
+    """A long listing is in several passages. Its comments look like headings where nobody knows it."""
+    assert laid_out(text, code_fence=code_fence) == [shown]
 
 
 def test_tables_with_a_picture_between_them_have_their_own_heads() -> None:

@@ -23,9 +23,9 @@ Brine is used.
 def reader_that_counts(cut: list[str]) -> PassageReader:
     """Return a reader that notes each text it cuts."""
 
-    def blocks(text: str) -> Sequence[TextBlock]:
+    def blocks(text: str, in_code: bool) -> Sequence[TextBlock]:
         cut.append(text)
-        return prose_blocks(text)
+        return prose_blocks(text, in_code)
 
     return PassageReader(
         terms=lambda language, text: Analyzer(language).terms(text),

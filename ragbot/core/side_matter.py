@@ -114,7 +114,8 @@ _CREDIT = re.compile(
 # Words of questions that ask for such a part.
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
-    r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
+    r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|books|papers|articles|tutorials|learning\s+resources"
+    r"|(?:find\s+out|learn|read)\s+more|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
     r"|changed|updated|revised|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|said|quoted?|credits?|acknowledg\w*|written|wrote|author)\b",
     re.IGNORECASE,
 )

@@ -90,6 +90,8 @@ def test_heading_of_the_subject_is_none(heading: str) -> None:
         "Which references does chapter 2 list?",
         "What changed in version 2?",
         "Who wrote this?",
+        "Which books on cheese does it recommend?",
+        "Where can I read more about rinds?",
     ],
 )
 def test_question_for_side_matter_is_known(question: str) -> None:
@@ -98,7 +100,13 @@ def test_question_for_side_matter_is_known(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["What is ROS 2?", "How do I build a package?", "Why is the rind washed?"]
+    "question",
+    [
+        "What is ROS 2?",
+        "How do I build a package?",
+        "Why is the rind washed?",
+        "Does this book tell of rinds?",
+    ],
 )
 def test_other_questions_want_no_side_matter(question: str) -> None:
     """An objective repeats their words: "Build a package"."""

@@ -30,8 +30,8 @@ from ragbot.providers.extractive.text_blocks import (
 
 # Words of a keyword, such as `while` or `else if`.
 LONGEST_KEYWORD = 2
-# Characters. A longer listing is not shown in an answer.
-LONGEST_CODE = 1200
+# Characters, nearly all that a passage holds. A longer listing is not shown in an answer.
+LONGEST_CODE = 1600
 _DIAGRAM = re.compile(
     r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
     re.I,

@@ -53,6 +53,8 @@ LONGEST_EMBEDDED = 240
 LONGEST_SCORED = 320
 # Words of a question and of the one before it that the cross-encoder reads: half of its tokens, or some more.
 LONGEST_QUESTION = 36
+# Of these a unit has one, or its heading, that tells who wrote the book.
+AUTHORSHIP = "author authors wrote write written edited editor compiled copyright"
 
 
 class ExtractiveGenerator:
@@ -159,7 +161,8 @@ class ExtractiveGenerator:
         weights = self._weights(prompt, asked)
         subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
         best = prompt.passages[0].score if prompt.passages else 0.0
-        with_side = wants_side_matter(asked.text)
+        with_side = wants_side_matter(asked.text) and not asked.wants_author
+        authorship = self._reader.terms(prompt.language, AUTHORSHIP) if asked.wants_author else frozenset()
 
         def scored(one: Candidate) -> Candidate:
             return replace(one, score=score(asked, weights, subject, one))
@@ -182,6 +185,7 @@ class ExtractiveGenerator:
             if is_answer(read.unit)
             and (with_side or not read.unit.is_side)
             and (asked.wants_tree or not read.unit.is_tree)
+            and (not asked.wants_author or authorship & (read.terms | read.heading_terms))
         ]
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)

@@ -98,6 +98,18 @@ _STRUCTURE = re.compile(
     r"\b(?:structures?|layout|organi[sz]ed|director(?:y|ies)|folders?|(?:which|what|where)\b.*\bfiles?(?!\s+(?:names?|types?|formats?|sizes?|extensions?)\b)|tree|contain|include)\b",
     re.IGNORECASE,
 )
+# "Who wrote this book?" asks for its own authors, and not for those whom it cites.
+_AUTHOR = re.compile(
+    r"""^\W*(?:
+        who\s+(?:has\s+|have\s+)?(?:wrote|written|authored|edited|compiled)
+        |(?:who|what)(?:['’]s|\s+is|\s+are|\s+was|\s+were)\s+(?:the\s+(?:names?\s+of\s+the\s+)?|its\s+|your\s+)?(?:authors?|writers?|editors?)
+        |(?:by\s+whom|who)\s+(?:is|was|were)(?=.*\s(?:written|edited|compiled))
+    )
+    (?:\s+(?:of|behind))?
+    (?:\s+(?:it|(?:this|the|your)(?:\s+(?:hand|text|note)?(?:book|manual|guide|course|tutorial|document(?:ation)?|docs|site|website|text))?))?
+    (?:\s+(?:written|edited|compiled)(?:\s+by)?)?\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _CAUSE = re.compile(
     r"\b(?:why|reason|cause[sd]?|purpose|warum|pourquoi|por\s+qu[eé]|perch[eé])\b", re.IGNORECASE
 )
@@ -173,8 +185,8 @@ class AskedFor:
     """Describe what one question asks for.
 
     `subject` is the term whose definition is asked for, `options` are the two things to compare, each as
-    written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may, `is_trouble`
-    that the question is about a fault. `value` is the kind of value that the answer must hold, `measure` what
+    written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may, `wants_author`
+    that who wrote the book is asked for, `is_trouble` that the question is about a fault. `value` is the kind of value that the answer must hold, `measure` what
     its number measures.
     """
 
@@ -185,6 +197,7 @@ class AskedFor:
     wants_code: bool = False
     is_trouble: bool = False
     wants_tree: bool = False
+    wants_author: bool = False
     value: Value = Value.NONE
     measure: Measure = Measure.ANY
 
@@ -243,6 +256,7 @@ def asked_for(question: str) -> AskedFor:
         wants_code,
         is_trouble,
         wants_tree=_STRUCTURE.search(question) is not None,
+        wants_author=_AUTHOR.match(question) is not None,
         value=value_asked(question) if want is Want.NUMBER else Value.NONE,
         measure=measure_asked(question) if want is Want.NUMBER else Measure.ANY,
     )

@@ -320,6 +320,19 @@ def test_objectives_answer_who_asks_for_them() -> None:
     assert "- Ripen a cheddar [1]" in answer
 
 
+PAPERS = "- Rind, A. (2015). *On cheddar*. Written by a dairy. [Read](https://rind.test)\n"
+
+
+@pytest.mark.parametrize("question", ["Who wrote this book?", "Who is the author?"])
+def test_book_has_no_authors_of_its_references(question: str) -> None:
+    """It said that the book was written by those whom it cites."""
+    cited = Passage(chunk_of(PAPERS, "Dairy", "References"), 1.0)
+    own = Passage(chunk_of("Ann Whey wrote this handbook.", "Dairy", "About the author"), 0.5)
+
+    assert answer_to(prompt_of(question, cited)) == NOT_IN_BOOK
+    assert "Ann Whey" in answer_to(prompt_of(question, cited, own))
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ragbot.core.side_matter import is_side_heading
+from ragbot.core.side_matter import is_glossary_heading, is_side_heading
 from ragbot.core.text import QUESTION_MARKS
 from ragbot.storage.editions import SectionText
 
@@ -19,10 +19,6 @@ _OPENING = 600
 MOST_ENTRIES = 60
 
 _LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
-_GLOSSARY = re.compile(
-    r"\b(?:glossar\w*|terminolog\w+|key\s+terms|glosario|lexique|begriffe|begrippen\w*)\b",
-    re.IGNORECASE,
-)
 # `**Colcon**` with a colon or a dash behind it, or a definition on the next line; also as an item of a list.
 _ENTRY = re.compile(
     r"""^[ \t]*(?:[-*+][ \t]+)?
@@ -177,7 +173,7 @@ def _defined(section: SectionText, wording: _Wording) -> Iterator[str]:
 
 
 def _glossary(section: SectionText, wording: _Wording) -> Iterator[str]:
-    if any(map(_GLOSSARY.search, section.heading_path)):
+    if any(map(is_glossary_heading, section.heading_path)):
         for match in islice(_ENTRY.finditer(section.text), MOST_ENTRIES):
             yield wording.meaning.format(term=match["term"].strip())
 

@@ -50,6 +50,9 @@ _SOURCES_HEADING = re.compile(
     (?:\s+(?:and|&)\s+(?:reading|readings|resources|references|citations|links|sources))?\W*""",
     re.IGNORECASE | re.VERBOSE,
 )
+_GLOSSARY = re.compile(
+    r"\b(?:glossar\w*|terminolog\w+|key\s+terms|glosario|lexique|begriffe|begrippen\w*)\b", re.IGNORECASE
+)
 _SUMMARY = re.compile(
     r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:chapter|section|lesson|module|unit|quick|the)\s+)*
     (?:summary|recap(?:itulation)?|conclusions?|in\s+(?:short|brief|summary|a\s+nutshell)|wrap(?:ping)?[\s-]?up
@@ -154,6 +157,11 @@ def _lists_sources(text: str) -> bool:
 
 def _lines_of(text: str) -> list[str]:
     return [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
+
+
+def is_glossary_heading(heading: str) -> bool:
+    """Return whether a heading announces a glossary."""
+    return _GLOSSARY.search(heading) is not None
 
 
 def is_summary_heading(heading: str) -> bool:

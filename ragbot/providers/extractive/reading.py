@@ -11,7 +11,7 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
-from ragbot.core.side_matter import is_side_section, link_share
+from ragbot.core.side_matter import is_glossary_heading, is_side_section, link_share
 from ragbot.core.text import QUESTION_MARKS, asks
 from ragbot.providers.extractive.question import is_negated
 from ragbot.providers.extractive.text_blocks import TextBlock
@@ -100,13 +100,14 @@ class PassageOutline:
 class ReadPassage:
     """Hold the units of a passage in order, and what scoring compares with any question.
 
-    `path_terms` are the stems of its heading path, and `terms` those and all others. It is compared by
-    identity.
+    `path_terms` are the stems of its heading path, and `terms` those and all others. `is_glossary` says that
+    it stands in one. It is compared by identity.
     """
 
     units: tuple[ReadUnit, ...]
     path_terms: Terms
     terms: Terms
+    is_glossary: bool = False
 
 
 class PassageReader:
@@ -234,7 +235,12 @@ class PassageReader:
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
-        return ReadPassage(units=read, path_terms=path, terms=path.union(*stems, *inner.values()))
+        return ReadPassage(
+            units=read,
+            path_terms=path,
+            terms=path.union(*stems, *inner.values()),
+            is_glossary=any(map(is_glossary_heading, chunk.heading_path)),
+        )
 
 
 def _labels(units: Sequence[Unit]) -> Iterator[int]:

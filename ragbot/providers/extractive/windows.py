@@ -281,8 +281,7 @@ def _leads_to_list(passage: ReadPassage, index: int) -> bool:
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
     """Return a unit, the units it needs, and its neighbours up to `budget` tokens: those after it first.
 
-    With `alone`, for a definition, other blocks are left out: the next entry of a glossary is another
-    subject.
+    With `alone`, for a definition, other blocks are left out.
     """
     units = passage.units
     shown = {index}
@@ -378,7 +377,9 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
     if other not in range(len(passage.units)):
         return False
     unit, neighbour = passage.units[index].unit, passage.units[other].unit
-    if (neighbour if other > index else passage.units[other + 1].unit).parts:
+    lower = passage.units[other if other > index else other + 1]
+    # The next entry of a glossary is another subject.
+    if lower.unit.parts or (passage.is_glossary and lower.openings):
         return False
     if alone and neighbour.block != unit.block:
         return False

@@ -245,6 +245,21 @@ def test_definition_stands_alone() -> None:
     assert words == ["Curd: what milk becomes."]
 
 
+def test_entry_of_a_glossary_comes_without_the_next_one() -> None:
+    """Whoever asks what whey is used for wants to hear nothing of wicks."""
+    entries = (
+        "**Wax**: A coat for cheese.\n\n**Whey**: What is left of the milk.\n\nIt is used for ricotta.\n\n"
+        "**Wick**: A thread.\n"
+    )
+    question = "Tell me about whey"
+    whey = ["Whey: What is left of the milk.", "It is used for ricotta."]
+
+    in_glossary, in_section = read(entries, "Dairy", "Glossary"), read(entries, "Dairy", "Words")
+
+    assert words_of(windows_for(question, in_glossary, most=1), in_glossary)[0] == whey
+    assert set(words_of(windows_for(question, in_section, most=1), in_section)[0]) > set(whey)
+
+
 def test_meaning_is_told_once_or_twice() -> None:
     """A third definition adds nothing."""
     passages = [

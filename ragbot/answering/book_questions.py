@@ -79,16 +79,18 @@ _NUMBERS = (
 ).split()
 _ROMAN = "- i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
 _NUMBER = rf"(?:\d+|{'|'.join((*_NUMBERS, *_ROMAN[1:]))}|[a-z])(?!\w)"
+_KINDS = "chapter|module|part|section|lesson|unit|week"
 _CHAPTER = re.compile(
     rf"""^\W*(?:
         (?:please\s+)?(?:can\s+you\s+)?{_SUMMARY}\s+(?:the\s+)?(?P<a>.+?)
         |what(?:['’]s|\s+is|\s+does)\s+(?P<b>{_PARTS1}\s+(?:{_NUMBER}|\w+(?=\s+(?:about|cover|teach|explain)\b)))
             \s*(?:about|cover|teach|explain)?
         |what\s+(?:is|does)\s+(?:the\s+)?(?P<c>.+?)\s+(?:chapter|module|part|lesson|unit)\s+(?:about|cover|teach)
+        |what(?:['’]s|\s+(?:is|(?:will|do|can|would)\s+(?:i|we|you)\s+(?:learn|study|cover|read)))(?:\s+(?:covered|taught))?
+            \s+(?:in|from|during)\s+(?:the\s+)?(?P<d>(?:{_KINDS})\s+{_NUMBER})
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_KINDS = "chapter|module|part|section|lesson|unit|week"
 _NUMBERED = re.compile(rf"^(?P<kind>{_KINDS})s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE)
 # The number that a title begins with: "3. Models", "3 Models", "III: Models", "Kapitel 3", "Chapter Three".
 _OWN_NUMBER = re.compile(
@@ -176,7 +178,7 @@ def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | N
         ):
             return AskedOfBook(BookQuestion.CONTENTS, parts=f"{named.rstrip('s')}s")
     if (match := _CHAPTER.match(question)) is not None:
-        name = match["a"] or match["b"] or match["c"]
+        name = match["a"] or match["b"] or match["c"] or match["d"]
         return AskedOfBook(BookQuestion.CHAPTER, name.strip(" ?.\"'"))
     return None
 
@@ -222,14 +224,16 @@ def _by_number(
     value = _value_of(number)
     named = _names_of(kind, value, number)
     for title, inside in chapters:
-        if named.search(title):
+        if inside[0].parts and named.search(title):
             return title, inside
     inside = [page for page in pages if any(map(named.search, (page.title, *page.parts)))]
-    if not inside:
-        in_paths = [(_number_in_path(page.path, kind), page) for page in pages]
-        inside = [page for found, page in in_paths if found is not None and found == value]
-        if not inside and any(found is not None for found, _ in in_paths):
-            return None
+    in_paths = [(_number_in_path(page.path, kind), page) for page in pages]
+    of_number = [page for found, page in in_paths if found is not None and found == value]
+    if not inside and not of_number and any(found is not None for found, _ in in_paths):
+        return None
+    if not inside or any(page in of_number for page in inside):
+        # Of two lessons in "week-5" one may have a title without the week.
+        inside = [page for page in pages if page in inside or page in of_number]
     if inside:
         return inside[0].title, inside
     return _by_own_number(chapters, pages, value) if value is not None else None

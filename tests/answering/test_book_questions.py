@@ -203,11 +203,28 @@ def test_subject_that_begins_with_a_word_for_chapters_is_none_about_the_book(que
         ("What is chapter IV?", "chapter IV"),
         ("What does part B cover?", "part B"),
         ("What is unit testing about?", "unit testing"),
+        ("What do I learn in module 2?", "module 2"),
+        ("what will we cover in week five", "week five"),
+        ("What's in chapter 3?", "chapter 3"),
+        ("what is taught in the lesson 4", "lesson 4"),
     ],
 )
 def test_chapter_is_asked_for_by_its_number_or_by_what_it_is_about(question: str, chapter: str) -> None:
     """Else the words may be the book's subject."""
     assert asked_of_book(question, PAGES) == AskedOfBook(BookQuestion.CHAPTER, chapter)
+
+
+def test_chapter_of_a_number_has_all_pages_in_its_folder() -> None:
+    """Of the two lessons in "week-5" one has its week in its title, and was all of the week."""
+    titles = {"week-4/a.md": "Services", "week-5/1.md": "Launch files", "week-5/2.md": "Week 5 Lesson 2"}
+    pages = [PageRecord(path, title, path, ()) for path, title in titles.items()]
+    found = chapter_named(pages, "week 5")
+
+    assert found is not None
+    assert [page.path for page in found[1]] == ["week-5/1.md", "week-5/2.md"]
+    # What the title says counts where the folders are numbered in another way.
+    shifted = [PageRecord(f"ch0{n}.md", f"Chapter {n + 1}", f"{n}", ()) for n in range(3)]
+    assert chapter_named(shifted, "chapter 2") == ("Chapter 2", [shifted[1]])
 
 
 def test_word_that_points_names_no_chapter() -> None:

@@ -11,7 +11,7 @@ from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_span
 from ragbot.core.answers import CitedSpan, Source
-from ragbot.core.domain import Chunk, EditionFacts, InnerSection, Passage
+from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.page_links import page_url, section_url
 from ragbot.core.text import sentence_spans
 
@@ -102,7 +102,7 @@ def _cited_source(
                     url=_url(chunk, first, last, edition.site_url, page),
                 )
             )
-    section = _section_at(chunk, spans[0][0])
+    section = chunk.section_at(spans[0][0])
     heading_path = section.heading_path if section else source.heading_path
     quoted = chunk.text[start:end]
     return replace(
@@ -182,19 +182,13 @@ def _line_spans(text: str) -> Iterator[tuple[int, int]]:
     return (match.span() for match in re.finditer(r"[^\n]+", text))
 
 
-def _section_at(chunk: Chunk, offset: int) -> InnerSection | None:
-    """Return the inner section of a chunk at an offset; None if that is the chunk's own section."""
-    inside = [section for section in chunk.sections if section.start <= offset]
-    return inside[-1] if inside else None
-
-
 def _url(chunk: Chunk, start: int, end: int, site_url: str, page: str) -> str:
     """Return the URL of the section of these words, with a text fragment that highlights them."""
     url = page_url(site_url, chunk.address)
     if "#" in url:
         # The page's own address ends in a fragment already (a PDF's page).
         return url
-    section = _section_at(chunk, start)
+    section = chunk.section_at(start)
     anchored = section_url(url, section.anchor if section else chunk.anchor)
     words = text_directive(chunk.text, start, end, page=page, place=chunk.start, in_code=chunk.in_code)
     if not words:

@@ -143,6 +143,16 @@ class Chunk:
     table_head: str = ""
     code_fence: str = ""
 
+    def section_at(self, offset: int) -> InnerSection | None:
+        """Return the inner section at an offset of the text; None if that is the chunk's own section."""
+        inside = [section for section in self.sections if section.start <= offset]
+        return inside[-1] if inside else None
+
+    def heading_path_at(self, offset: int) -> tuple[str, ...]:
+        """Return the heading path of the section at an offset of the text."""
+        section = self.section_at(offset)
+        return section.heading_path if section else self.heading_path
+
     @property
     def in_code(self) -> bool:
         """Return whether the chunk begins in the middle of fenced code."""

@@ -228,7 +228,7 @@ class PassageReader:
                 listed=listed_in(index),
                 replies_to=asked[index],
                 is_negated=unit.heading in negated,
-                depth=_depth(chunk, unit.start),
+                depth=len(chunk.heading_path_at(unit.start)),
                 label=units[labels[index]].words.strip(" |") if labels[index] >= 0 else "",
                 label_terms=stems[labels[index]] if labels[index] >= 0 else frozenset(),
             )
@@ -284,12 +284,6 @@ def _asked_before(
             yield stems[label] if units[label].words.endswith(QUESTION_MARKS) else frozenset()
         else:
             yield questions.get(unit.heading, frozenset())
-
-
-def _depth(chunk: Chunk, offset: int) -> int:
-    """Return the length of the heading path at an offset of a chunk's text."""
-    inner = [section.heading_path for section in chunk.sections if section.start <= offset]
-    return len(inner[-1] if inner else chunk.heading_path)
 
 
 def _spellings(name: str) -> Iterator[str]:

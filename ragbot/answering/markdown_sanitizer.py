@@ -309,7 +309,9 @@ class MarkdownSanitizer:
                 self._emit(span.group())
                 return span.end()
             if not _ADDRESS_IN_A_CELL.search(span[2]):
-                self._emit(_PUNCTUATION.sub(r"\\\g<0>", span[2]).replace("\\<", "&lt;"))
+                # (A bar in code has its backslash already.)
+                words = span[2].replace("\\|", "|")
+                self._emit(_PUNCTUATION.sub(r"\\\g<0>", words).replace("\\<", "&lt;"))
                 return span.end()
         self._emit(marks if marks in ("~", "~~") else "".join(f"\\{mark}" for mark in marks))
         return len(marks)

@@ -319,6 +319,7 @@ def test_code_is_left_as_it_stands(written: str) -> None:
         ("  ```\ncode too far out\n  ```\n", "  ```\n  code too far out\n  ```\n"),
         ("```\ncode without an end", "```\ncode without an end\n```"),
         ("| `a | <b>` |", "| a \\| &lt;b\\> |"),
+        ("| `<A-\\|>` | b |", "| &lt;A\\-\\|\\> | b |"),
         ("run `ls | wc`; the tag `<bundle id>`", "run `ls | wc`; the tag &lt;bundle id\\>"),
         ("`int | None` or `list[str]`", "`int | None` or list\\[str\\]"),
         ("| `a | https://evil.example/` |", "| \\`a | \\` |"),

@@ -43,7 +43,8 @@ def packed_sentences(text: str, offsets: Sequence[tuple[int, int]], states: Any)
         return b""
     numbers = np.array([number for number, _ in tokens])
     places = np.searchsorted(starts, [start for _, start in tokens], side="right") - 1
-    found = np.unique(places)
+    # Not `np.unique`: its first call imports a part of numpy, which fails at times where two threads make it.
+    found = np.flatnonzero(np.bincount(places))
     means = np.array([states[numbers[places == place]].mean(axis=0) for place in found])
     scaled = means / np.abs(means).max(axis=1, keepdims=True)
     bounds = [*starts[found], max(end for _, end in offsets)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from ragbot.providers.local_embedder import LONGEST_TOKENS, LocalEmbedder
@@ -24,6 +25,22 @@ SENTENCES = [
     "Visitors get a coat at the door, since it is cold.",
 ]
 TEXT = HEADINGS + " ".join(SENTENCES)
+
+
+def test_vectors_are_made_without_parts_of_numpy_that_are_loaded_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two threads that load one at once may end in a RecursionError, and the ingestion with them."""
+
+    def refuse(name: str) -> None:
+        raise RecursionError(name)
+
+    monkeypatch.delattr(np, "ma", raising=False)
+    monkeypatch.setattr(np, "__getattr__", refuse)
+
+    packed = packed_sentences("One. Two.", [(0, 3), (3, 4), (5, 8)], np.eye(3))
+
+    assert int.from_bytes(packed[:4], "little") == 2
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ const MOST_BLOCKS = 40;
 const WHOLE = 'pre, table'; // The texts in these may be wider than what is shown of them, or than a column.
 const GAP_PX = 12;
 const LINE_PX = 20;
+const SETTLED_MS = 200;
 const ENOUGH = 0.8; // The first and the last block may be under the site's own bars.
 
 /** Return the blocks of running text that are in the window; of a page that holds nothing but links, these. */
@@ -51,26 +52,53 @@ function partSeen() {
 }
 
 export class Room {
-  #sheet = null;
+  #sheet = new CSSStyleSheet();
+  #rules = ''; // What the page has of us.
+  #panel = null;
+  #width = 0; // Of the window that room was made in.
+  #settling = 0; // The timer of a window that is being made wider or narrower.
 
   constructor({ isLeft, isWanted }) {
     Object.assign(this, { isLeft, isWanted });
+    if (isWanted) addEventListener('resize', () => this.#fitSoon());
   }
 
-  /** Narrow the page by the panel's width, or push it aside, if more of its text is seen then. */
+  /** Make room until it is given back: anew when the window gets another width, as by turning a tablet. */
   make(panel) {
-    const width = panel.offsetWidth;
-    if (!this.isWanted || this.#sheet || innerWidth - width < TEXT_MIN_PX) return;
+    if (!this.isWanted || this.#rules) return;
+    this.#panel = panel;
+    this.#fit();
+  }
+
+  giveBack() {
+    this.#panel = null;
+    this.#apply('');
+  }
+
+  #fitSoon() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      if (!this.#panel || innerWidth === this.#width) return; // A phone's bars and keyboard change the height alone.
+      this.#apply('');
+      this.#fit();
+    }, SETTLED_MS);
+  }
+
+  /** Narrow the page by the panel's width, or push it aside, if more of its text is seen then. A long page takes its time for each try. */
+  #fit() {
+    this.#width = innerWidth;
+    const width = this.#panel.offsetWidth;
+    if (innerWidth - width < TEXT_MIN_PX) return;
     let best = { seen: partSeen(), rules: '' };
+    if (best.seen >= ENOUGH) return;
     // Pushed aside, a page loses its own navigation: only where narrowing it does not help.
-    for (const rules of [this.#narrower(width), this.#aside(panel)]) {
-      if (best.seen >= ENOUGH) break;
-      this.#keepingPlace(() => this.#apply(rules, width));
+    for (const rules of [this.#narrower(width), this.#aside()]) {
+      this.#apply(rules, width);
       const seen = partSeen();
       if (seen > best.seen) best = { seen, rules };
-      this.giveBack();
+      if (best.seen >= ENOUGH) break;
     }
-    if (best.rules) this.#keepingPlace(() => this.#apply(best.rules, width));
+    this.#apply(best.rules, width);
   }
 
   #narrower(width) {
@@ -78,25 +106,23 @@ export class Room {
   }
 
   /** Return rules that push the page aside as far as its text lies below the panel and has space on the other side. */
-  #aside(panel) {
+  #aside() {
     const boxes = visibleText().map(({ box }) => box);
     const [left, right] = [Math.min(...boxes.map((box) => box.left)), Math.max(...boxes.map((box) => box.right))];
-    const edge = panel.getBoundingClientRect();
+    const edge = this.#panel.getBoundingClientRect();
     const [covered, free] = this.isLeft ? [edge.right - left, innerWidth - right] : [right - edge.left, left];
     const push = Math.max(0, Math.min(covered + GAP_PX, free - GAP_PX));
     return `position: relative !important; left: ${this.isLeft ? push : -push}px !important;`;
   }
 
-  #apply(rules, width) {
-    this.#sheet = new CSSStyleSheet();
-    this.#sheet.replaceSync(`@media screen and (min-width: ${width + TEXT_MIN_PX}px) { :root { ${rules} } }`);
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.#sheet];
-  }
-
-  giveBack() {
-    if (!this.#sheet) return;
-    this.#keepingPlace(() => { document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== this.#sheet); });
-    this.#sheet = null;
+  #apply(rules, width = 0) {
+    if (rules === this.#rules) return;
+    this.#keepingPlace(() => {
+      this.#rules = rules;
+      this.#sheet.replaceSync(rules && `@media screen and (min-width: ${width + TEXT_MIN_PX}px) { :root { ${rules} } }`);
+      const others = document.adoptedStyleSheets.filter((one) => one !== this.#sheet);
+      document.adoptedStyleSheets = rules ? [...others, this.#sheet] : others;
+    });
   }
 
   /** Change the layout, and leave the first line of text in the window where it was. */

@@ -167,6 +167,23 @@ def test_page_without_paragraphs_makes_room_for_the_panel(visit: Visit, side: st
     assert covered == dict.fromkeys(CONTENTS, 0)
 
 
+@pytest.mark.parametrize(("before", "after"), [((800, 1280), (1280, 800)), ((1600, 900), (1280, 900))])
+def test_room_is_made_anew_in_a_window_of_another_width(
+    visit: Visit, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """A reader turns the tablet, zooms, or puts the window beside another one while the panel is open."""
+    visit.page.set_viewport_size({"width": before[0], "height": before[1]})
+    # A column in the middle of a page that cannot be narrowed: how far it is pushed depends on the window.
+    column = (
+        "<style>html {width: 100vw} main {width: 760px; margin: auto} .md-sidebar {display: none}</style>"
+    )
+    visit.go("/mkdocs/lighting/", head=column + visit.site.tag(visit.service.url)).open()
+
+    visit.page.set_viewport_size({"width": after[0], "height": after[1]})
+
+    visit.page.wait_for_function(f"() => ({_COVERED_LINES})() === 0")
+
+
 def test_esc_closes_the_panel_after_a_mark_was_followed(visit: Visit) -> None:
     """A new anchor in the address takes the focus away: a keyboard would have to look for the panel."""
     visit.go("/mkdocs/lighting/").open()

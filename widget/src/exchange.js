@@ -106,7 +106,7 @@ export class Exchange {
     this.painting ??= setTimeout(() => {
       this.painting = null;
       this.#show();
-      this.panel.keepInView();
+      this.panel.view.keepEnd();
     }, 60);
   }
 
@@ -153,7 +153,7 @@ export class Exchange {
     this.view.show(this.answer, how);
     if (at < 0 || all()[at] === this.panel.root.activeElement) return;
     all()[at]?.focus({ preventScroll: true });
-    this.panel.keepFocus();
+    this.panel.view.keepFocus();
   }
 
   #showTools() {
@@ -178,7 +178,7 @@ export class Exchange {
       event.preventDefault();
       if (!(await this.#send({ rating: 'down', comment: field.value.trim() || null }))) return;
       form.replaceChildren(make('p', { text: this.say('thanks'), role: 'status' }));
-      this.panel.keepFocus();
+      this.panel.view.keepFocus();
     });
     this.tools.append(form);
     field.focus();

@@ -5,11 +5,13 @@ import { makeFrame } from './frame.js';
 import { Links } from './links.js';
 import { PANEL_STYLE } from './panel_style.js';
 import { watchColors } from './page_colors.js';
+import { isBesideTheReader, putIntoAddress, questionInAddress } from './page_mode.js';
 import { findOnPage, lightUp, putOut } from './place.js';
 import { Quotes } from './quotes.js';
 import { Room } from './room.js';
 import { Service, stopOf, Trouble } from './service.js';
 import { Store } from './store.js';
+import { View } from './view.js';
 import { loadWords, sentenceOf } from './words.js';
 
 export { findOnPage, lightUp };
@@ -21,7 +23,7 @@ const WAKING_MS = 6000; // An awake service says something sooner.
 export async function openPanel(widget) {
   const say = await loadWords(widget.config.language, widget.config.base);
   const panel = new Panel(widget, say);
-  widget.afterMove = () => panel.goOnAfterMove(); // A site has put another body in the place of the old one.
+  widget.afterMove = () => panel.view.goOnAfterMove(); // A site has put another body in the place of the old one.
   return panel;
 }
 
@@ -32,14 +34,12 @@ class Panel {
   #opener = null;
   #selection = '';
   #going = null; // {href, words} of the mark that was followed last.
-  #scrolled = 0; // How far the talk is.
-  #focused = null; // What has the focus in the panel.
 
   constructor({ config, host, root, button: launch, theme }, say) {
     Object.assign(this, { config, host, root, launch, say, isPage: config.mode === 'page' });
     this.service = new Service(config.base, config.book);
     this.links = new Links({ isPage: this.isPage, base: config.base });
-    this.store = new Store(`ragbot ${config.base} ${config.book ?? ''}`);
+    this.store = new Store(`ragbot ${config.base} ${config.book ?? ''}${this.isPage ? ' page' : ''}`);
     this.room = new Room({ isLeft: config.position === 'left', isWanted: config.room !== 'off' && !this.isPage });
     this.#draw();
     this.quotes = new Quotes(root);
@@ -47,7 +47,7 @@ class Panel {
     watchColors(theme.saw);
     this.#restore();
     addEventListener('pagehide', () => this.remember()); // The question that is being typed, too.
-    addEventListener('pageshow', ({ persisted }) => persisted && !this.isPage && this.#comeBack());
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#comeBack());
   }
 
   /* ---- What is drawn ---- */
@@ -60,16 +60,8 @@ class Panel {
       close: () => this.close(), beginAnew: () => this.beginAnew(), stop: () => this.stop(), ask: () => this.#askField(),
       removeSelection: () => this.#removeSelection(), key: (event) => this.#key(event),
     }));
-    this.talk.addEventListener('scroll', () => { this.#scrolled = this.talk.scrollTop; }, { passive: true });
-    this.panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
-    this.panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = this.root.activeElement; }));
+    this.view = new View(this);
     this.root.append(this.panel);
-  }
-
-  /** Bring the scroll and the focus back, which an element loses when it is moved. */
-  goOnAfterMove() {
-    this.talk.scrollTop = this.#scrolled;
-    if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
   }
 
   #key(event) {
@@ -135,23 +127,6 @@ class Panel {
     if (this.#going === going) this.remember({ going: null }); // Else the reader has followed another mark meanwhile.
   }
 
-  keepInView() {
-    const { scrollHeight, scrollTop, clientHeight } = this.talk;
-    if (scrollHeight - scrollTop - clientHeight < 120) this.talk.scrollTop = scrollHeight;
-  }
-
-  /** Return whether this page is shown in a frame, and the reader is in the page around it: its focus and scroll are not ours. */
-  #isBesideTheReader() {
-    return window !== window.top && !document.hasFocus();
-  }
-
-  /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */
-  keepFocus() {
-    if (this.#isBesideTheReader()) return;
-    const within = this.root.activeElement;
-    if (within ? !within.getClientRects().length : document.activeElement === document.body) this.talk.focus({ preventScroll: true });
-  }
-
   announceEvent(name, detail = {}) {
     document.dispatchEvent(new CustomEvent(`ragbot:${name}`, { detail }));
   }
@@ -167,7 +142,7 @@ class Panel {
     if (question) this.field.value = question;
     this.fitField();
     if (question && send) this.#askField();
-    if (!this.isPage || !this.#isBesideTheReader()) this.field.focus({ preventScroll: this.isPage });
+    if (!this.isPage || !isBesideTheReader()) this.field.focus({ preventScroll: this.isPage });
     this.remember();
     if (wasHidden) this.announceEvent('open');
   }
@@ -179,11 +154,13 @@ class Panel {
   }
 
   #takePage() {
-    const place = document.getElementById('ragbot-page');
-    const fragment = new URLSearchParams(location.hash.slice(1));
-    const asked = fragment.get('q') ?? new URLSearchParams(location.search).get('q') ?? '';
-    if (place) place.replaceChildren(this.host);
-    if (asked.trim()) this.ask(asked);
+    document.getElementById('ragbot-page')?.replaceChildren(this.host);
+    const asked = questionInAddress();
+    const last = this.#exchanges.at(-1);
+    // A page that is loaded anew, or come back to, has its talk, and the question is the last one of it.
+    if (!asked || asked === last?.asked.query) return void (last && this.view.bringUp(last));
+    if (this.#running) this.field.value = asked;
+    else this.ask(asked);
   }
 
   close({ keepsFocus = false } = {}) {
@@ -208,7 +185,7 @@ class Panel {
   }
 
   #restore() {
-    const kept = this.isPage ? {} : this.store.load();
+    const kept = this.store.load();
     this.sessionId = kept.sessionId ?? null;
     this.field.value = kept.draft?.text ?? '';
     this.#select(kept.draft?.selection ?? '');
@@ -221,7 +198,6 @@ class Panel {
   }
 
   remember(changes = {}) {
-    if (this.isPage) return;
     const talk = this.#exchanges.map((exchange) => exchange.record()).filter(Boolean);
     const pending = this.#running && { asked: this.#running.exchange.asked, place: this.#running.place };
     const draft = { text: this.field.value, selection: this.#selection };
@@ -234,6 +210,7 @@ class Panel {
     this.#showRunning(false);
     this.sessionId = null;
     this.#clear();
+    if (this.isPage) putIntoAddress('');
     this.links.leave();
     putOut();
     this.#removeSelection();
@@ -300,9 +277,9 @@ class Panel {
     const query = text.trim();
     if (!query || this.#running) return;
     const exchange = this.#add({ query, ...(chosen ? { selection: chosen } : {}) });
-    exchange.node.scrollIntoView({ block: 'start' });
-    this.keepFocus();
-    if (this.isPage) history.replaceState(history.state, '', `#${new URLSearchParams({ q: query })}`);
+    this.view.bringUp(exchange);
+    this.view.keepFocus();
+    if (this.isPage) putIntoAddress(query);
     this.announceEvent('ask', { question: query, selection: chosen });
     await this.#run(exchange, async (take, signal) => {
       await this.book; // It says whether a token is needed.
@@ -340,7 +317,7 @@ class Panel {
       if (this.#running === run) this.#running = null;
       this.#showRunning(Boolean(this.#running));
       if (this.#exchanges.includes(exchange)) this.remember(); // Else it belongs to a talk that is no more shown.
-      this.keepInView();
+      this.view.keepEnd();
       const next = this.#afterwards;
       this.#afterwards = null;
       next?.();

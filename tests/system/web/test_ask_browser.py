@@ -85,13 +85,14 @@ def test_console_asks_without_a_token_in_a_browser(
         expect(page.locator('[data-part="answer"]').first).to_contain_text("nine months")
 
 
+@pytest.mark.parametrize("asked", ["", "?q=Why"])
 def test_page_around_a_frame_keeps_its_focus_and_its_place(
-    serve: Callable[..., RunningApp], run_app: Run, chromium: Browser
+    serve: Callable[..., RunningApp], run_app: Run, chromium: Browser, asked: str
 ) -> None:
     """A reader who opens a page with the frame at its end reads the beginning first."""
     site = OpenAPI("site", doc_ui=False)
-    frame = '<iframe src="{}/ask" width="100%" height="700"></iframe>'
-    site.add_url_rule("/", view_func=lambda: "<p>Read this.</p>" * 80 + frame.format(framed.url))
+    frame = '<iframe src="{}/ask{}" width="100%" height="700"></iframe>'
+    site.add_url_rule("/", view_func=lambda: "<p>Read this.</p>" * 80 + frame.format(framed.url, asked))
     origin = run_app(site).url
     framed = serve(ALLOWED_ORIGINS_STR=origin)
     with fresh_page(chromium) as page:

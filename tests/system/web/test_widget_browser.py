@@ -344,6 +344,27 @@ def test_page_to_ask_on_is_the_widget(visit: Visit) -> None:
     expect(visit.page.locator(".exchange")).to_have_count(1)
 
 
+def test_talk_on_the_page_to_ask_on_outlasts_a_reload_and_the_way_back(visit: Visit) -> None:
+    """A citation leads away from the page: a reader comes back to go on, and not to ask all again."""
+    visit.page.goto(f"{visit.service.url}/ask?q=Is+the+fuse+blown%3F")
+    expect(visit.page.locator(".tools button").first).to_be_visible()
+    visit.ask(CLOTHS)
+
+    visit.page.goto(f"{visit.site.url}/mkdocs/faults/")
+    visit.page.go_back()
+    expect(visit.page.locator(".exchange")).to_have_count(2)
+    visit.page.reload()
+    expect(visit.page.locator(".exchange")).to_have_count(2)
+    expect(visit.page.locator(".exchange").last.locator(".answer")).to_contain_text("drawer")
+    assert len([url for url in visit.requests if url.endswith("/query")]) == 2
+
+    visit.page.get_by_role("button", name="New talk").click()
+    assert visit.page.url == f"{visit.service.url}/ask"
+    visit.page.reload()
+    expect(visit.field).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(0)
+
+
 def test_first_page_of_a_visit_does_not_read_the_tabs_storage(visit: Visit) -> None:
     """Most readers never ask, and the page would wait until another process has sent what is stored."""
     visit.page.add_init_script(COUNTED_READS)

@@ -1,0 +1,40 @@
+/** Keep what a reader sees of the talk, and the focus, where they are. */
+import { isBesideTheReader } from './page_mode.js';
+
+const NEAR_PX = 120;
+
+export class View {
+  #scrolled = 0; // How far the talk is.
+  #focused = null; // What has the focus in the panel.
+
+  constructor({ root, panel, talk }) {
+    Object.assign(this, { root, talk });
+    talk.addEventListener('scroll', () => { this.#scrolled = talk.scrollTop; }, { passive: true });
+    panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
+    panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = root.activeElement; }));
+  }
+
+  /** Bring the scroll and the focus back, which an element loses when it is moved. */
+  goOnAfterMove() {
+    this.talk.scrollTop = this.#scrolled;
+    if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
+  }
+
+  /** Let a question be seen, with its answer below it. */
+  bringUp({ node }) {
+    if (!isBesideTheReader()) node.scrollIntoView({ block: 'start' });
+  }
+
+  /** Stay at the end of the talk where the reader is there. */
+  keepEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.talk;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.talk.scrollTop = scrollHeight;
+  }
+
+  /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */
+  keepFocus() {
+    if (isBesideTheReader()) return;
+    const within = this.root.activeElement;
+    if (within ? !within.getClientRects().length : document.activeElement === document.body) this.talk.focus({ preventScroll: true });
+  }
+}

@@ -15,7 +15,7 @@ button { font: inherit; cursor: pointer; min-height: 28px; min-width: 28px; }
 :host([data-left]) .launch { right: auto; left: 20px; }
 .offer { padding: 4px 12px; font-size: 14px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-@media print { :host { display: none !important; } }
+@media print { :host(:not([data-page])) { display: none !important; } }
 `;
 
 /** Return rules of the host for a page that says it is dark, and for one that leaves it to a dark system. */

@@ -40,6 +40,7 @@ class Panel {
     this.service = new Service(config.base, config.book);
     this.links = new Links({ isPage: this.isPage, base: config.base });
     this.store = new Store(`ragbot ${config.base} ${config.book ?? ''}${this.isPage ? ' page' : ''}`);
+    host.toggleAttribute('data-page', this.isPage); // Of a book's page the widget is not printed.
     this.room = new Room({ isLeft: config.position === 'left', isWanted: config.room !== 'off' && !this.isPage });
     this.#draw();
     this.quotes = new Quotes(root);

@@ -17,7 +17,7 @@ ${inDark(`--bg: var(--ragbot-background, #1b1d20); --fg: var(--ragbot-color, #e8
 .head { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
 h2 { font-size: 17px; margin: 0; flex: 1; }
 h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 12px 0 6px; }
-.talk { flex: 1; overflow: auto; padding: 14px; overscroll-behavior: contain; }
+.talk { flex: 1; min-height: 36px; overflow: auto; padding: 14px; overscroll-behavior: contain; }
 .exchange { padding-block-end: 16px; margin-block-end: 16px; border-block-end: 1px solid var(--line); }
 .asked { background: var(--soft); padding: 8px 12px; border-radius: 10px; }
 .chosen { font-size: 14px; color: var(--quiet); max-height: 6em; overflow: auto; }
@@ -40,8 +40,9 @@ pre code { padding: 0; background: none; }
 .examples { display: flex; flex-direction: column; align-items: start; gap: 8px; margin: 0 0 12px; }
 .examples button { text-align: start; padding: 6px 12px; }
 .reason { flex-basis: 100%; display: flex; gap: 6px; align-items: end; }
-form.ask { padding: 10px 14px 14px; border-block-end: 0; border-block-start: 1px solid var(--line); }
-.row { display: flex; gap: 8px; align-items: end; }
+form.ask { min-height: 64px; overflow: auto; padding: 10px 14px 14px; border-block-end: 0; border-block-start: 1px solid var(--line); }
+/* At a large zoom the selection is scrolled, and the field stays. */
+.row { display: flex; gap: 8px; align-items: end; position: sticky; bottom: 0; background: var(--bg); }
 textarea { flex: 1; width: 100%; min-width: 0; resize: none; font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--quiet); border-radius: 8px; padding: 8px 10px; max-height: 30vh; field-sizing: content; }
 textarea::placeholder { color: var(--quiet); opacity: 1; }
 .send { border: 1px solid transparent; border-radius: 8px; background: var(--accent); color: var(--on-accent); padding: 8px 14px; }
@@ -54,6 +55,9 @@ textarea::placeholder { color: var(--quiet); opacity: 1; }
 mark { background: var(--mark); color: var(--on-mark); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 640px) { .panel:not(.page) { width: 100%; inset-block: auto 0; height: min(85dvh, 100dvh); border: 0; border-block-start: 1px solid var(--line); border-radius: 14px 14px 0 0; } }
+@media (max-width: 640px) and (max-height: 400px) { .panel:not(.page) { height: 100dvh; border-radius: 0; } .head { padding-block: 4px; } }
 @media (prefers-reduced-motion: no-preference) { .panel:not(.page) { animation: in .15s ease-out; } @keyframes in { from { opacity: 0; } } }
+@media print { .panel { --bg: #fff; --fg: #000; --soft: #fff; --quiet: #333; --accent: #000; min-height: 0; } form.ask, .tools, .head button, .code .small, .quote { display: none; }
+  .talk { overflow: visible; } .code pre { padding-block-start: 10px; border: 1px solid var(--line); white-space: pre-wrap; } }
 @media (forced-colors: active) { .mark, .send, .launch, .offer { border-color: ButtonText; } .small[aria-pressed=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; } }
 `;

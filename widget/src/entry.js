@@ -12,7 +12,7 @@ const ASSETS = 'widget/assets/';
 /** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
 function readConfig(tag) {
   const config = { ...window.RagbotConfig, ...tag?.dataset };
-  const language = (config.lang || document.documentElement.lang || 'en').toLowerCase();
+  const language = (config.lang || document.documentElement.lang || 'en').toLowerCase().replaceAll('_', '-'); // `zh_CN` is meant as `zh-CN`.
   const labels = labelsOf(language) ?? labelsOf(language.split('-')[0]) ?? labelsOf('en');
   return { ...config, base: baseOf(config.api, tag?.src), language: labels[0], labels };
 }
@@ -139,6 +139,7 @@ class Widget {
     const shortcut = config.shortcut || 'mod+i';
     addEventListener('keydown', (event) => {
       if (shortcut === 'off' || event.defaultPrevented || event.isComposing || !event.key || !isShortcut(event, shortcut)) return;
+      if (event.composedPath()[0].isContentEditable) return; // Ctrl+I is for italics there.
       event.preventDefault();
       this.open({ selection: selectedText(this.host) });
     });
@@ -203,12 +204,14 @@ class Widget {
     await this.begun();
     if (this.#offer) this.#offer.hidden = true;
     const focused = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
+    this.button.setAttribute('aria-busy', 'true'); // A slow network takes seconds for the panel.
     try {
       (await this.panel()).open(given, opener ?? focused);
       this.root.querySelector('.elsewhere')?.remove();
     } catch {
       this.#leadElsewhere();
     }
+    this.button.removeAttribute('aria-busy');
   }
 
   /** Show a link to a page that needs no panel. */
@@ -227,6 +230,12 @@ class Widget {
 /** Run now, or once the page is read. */
 function whenRead(run) {
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', run, { once: true });
+  else run();
+}
+
+/** Run now, or when a page that the browser has loaded ahead is shown: till then the talk goes on in another one. */
+function whenShown(run) {
+  if (document.prerendering) document.addEventListener('prerenderingchange', run, { once: true });
   else run();
 }
 
@@ -257,10 +266,10 @@ function begin(tag) {
     ask: (question, given = {}) => widget.open({ ...given, question, send: true }),
   };
   widget.listen();
-  if (widget.config.mode === 'page') widget.open({ page: true });
+  if (widget.config.mode === 'page') whenShown(() => widget.open({ page: true }));
   else whenRead(() => {
     widget.begin();
-    if (mayGoOn()) goOn(widget);
+    whenShown(() => mayGoOn() && goOn(widget));
   });
 }
 

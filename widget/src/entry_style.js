@@ -13,6 +13,7 @@ button { font: inherit; cursor: pointer; min-height: 28px; min-width: 28px; }
   background: var(--accent); color: var(--on-accent); box-shadow: 0 2px 10px #0004; text-decoration: none; }
 .launch { inset-block-end: var(--ragbot-offset, 20px); right: 20px; padding: 10px 18px; }
 :host([data-left]) .launch { right: auto; left: 20px; }
+.launch[aria-busy] { opacity: .6; cursor: progress; transition: opacity .2s .3s; }
 .offer { padding: 4px 12px; font-size: 14px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 @media print { :host(:not([data-page])) { display: none !important; } }

@@ -253,23 +253,6 @@ def test_front_page_of_a_preview_leads_into_the_preview(visit: Visit) -> None:
     visit.wait_until_lit("Cloths are kept in the drawer")
 
 
-def test_zoom_of_400_percent_leaves_the_field_beside_a_selection(
-    chromium: Browser, site: WidgetSite, service: RunningApp
-) -> None:
-    """Of a window of 1280 by 860 pixels 320 by 215 are left: the field was below its edge."""
-    with visiting(chromium, site, service, viewport={"width": 320, "height": 215}) as visit:
-        visit.go()
-        visit.page.evaluate("Ragbot.open({selection: 'Cloths are kept in the drawer. '.repeat(9)})")
-        expect(visit.page.locator(".chip")).to_be_visible()
-        visit.field.fill("Where is the drawer, and what else is in it? " * 3)
-
-        for one in (visit.field, visit.page.locator(".send").first, visit.page.get_by_label("Close")):
-            box = one.bounding_box()
-            assert box is not None
-            assert box["y"] >= 0
-            assert box["y"] + box["height"] <= 215
-
-
 def test_zoom_of_200_percent_hides_nothing(chromium: Browser, site: WidgetSite, service: RunningApp) -> None:
     """The field, the buttons and some lines of the answer are in the window, and nothing scrolls sideways."""
     with visiting(chromium, site, service, viewport=ZOOMED, device_scale_factor=2) as visit:
@@ -334,19 +317,6 @@ def test_widget_is_not_printed(visit: Visit) -> None:
     expect(visit.panel).to_be_hidden()
     assert visit.page.locator("ragbot-widget").evaluate("one => one.getClientRects().length") == 0
     assert visit.page.evaluate(colour) == "rgba(0, 0, 0, 0)"
-
-
-def test_page_to_ask_on_is_printed(visit: Visit) -> None:
-    """It holds nothing but the talk: the paper was empty."""
-    visit.page.goto(f"{visit.service.url}/ask?q=Is+the+fuse+blown%3F")
-    expect(visit.page.locator(".tools button").first).to_be_visible()
-
-    visit.page.emulate_media(media="print", color_scheme="dark")
-
-    expect(visit.page.locator(".answer")).to_be_visible()
-    expect(visit.page.locator(".answer")).to_have_css("color", "rgb(0, 0, 0)")
-    for part in ("form.ask", ".tools", ".head button"):
-        expect(visit.page.locator(part)).to_be_hidden()
 
 
 def test_pinned_tag_finds_its_service(visit: Visit) -> None:

@@ -1,0 +1,117 @@
+"""Test the widget in windows, on networks and in browsers that are not the usual ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import RunningApp
+from tests.system.web.widget_site import WidgetSite
+from tests.system.web.widget_visit import CLOTHS, Visit, visiting
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Route, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+
+def test_zoom_of_400_percent_leaves_the_field_beside_a_selection(
+    chromium: Browser, site: WidgetSite, service: RunningApp
+) -> None:
+    """Of a window of 1280 by 860 pixels 320 by 215 are left: the field was below its edge."""
+    with visiting(chromium, site, service, viewport={"width": 320, "height": 215}) as visit:
+        visit.go()
+        visit.page.evaluate("Ragbot.open({selection: 'Cloths are kept in the drawer. '.repeat(9)})")
+        expect(visit.page.locator(".chip")).to_be_visible()
+        visit.field.fill("Where is the drawer, and what else is in it? " * 3)
+
+        for one in (visit.field, visit.page.locator(".send").first, visit.page.get_by_label("Close")):
+            box = one.bounding_box()
+            assert box is not None
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= 215
+
+
+def test_page_to_ask_on_is_printed(visit: Visit) -> None:
+    """It holds nothing but the talk: the paper was empty."""
+    visit.page.goto(f"{visit.service.url}/ask?q=Is+the+fuse+blown%3F")
+    expect(visit.page.locator(".tools button").first).to_be_visible()
+
+    visit.page.emulate_media(media="print", color_scheme="dark")
+
+    expect(visit.page.locator(".answer")).to_be_visible()
+    expect(visit.page.locator(".answer")).to_have_css("color", "rgb(0, 0, 0)")
+    for part in ("form.ask", ".tools", ".head button"):
+        expect(visit.page.locator(part)).to_be_hidden()
+
+
+def test_language_is_known_as_programs_write_it(visit: Visit) -> None:
+    """`zh_CN` is what a locale is called; the widget spoke English there."""
+    head = "<script>document.documentElement.lang = 'zh_CN';</script>" + visit.site.tag(visit.service.url)
+
+    visit.go(head=head)
+
+    expect(visit.page.locator("ragbot-widget .launch")).to_have_text("向本书提问")
+
+
+def test_italics_in_an_editor_of_the_page_do_not_open_the_panel(visit: Visit) -> None:
+    """Ctrl+I is for italics where text is edited, such as in a field for comments."""
+    visit.go()
+    visit.page.evaluate(
+        "document.querySelector('main').innerHTML = '<div contenteditable><p>My comment</p></div>'"
+    )
+
+    visit.page.get_by_text("My comment").click()
+    visit.page.keyboard.press("Control+i")
+    visit.page.evaluate("document.activeElement.blur()")
+    assert [url for url in visit.requests if "/assets/" in url] == []
+    visit.page.keyboard.press("Control+i")
+
+    expect(visit.panel).to_be_visible()
+
+
+def test_button_shows_that_the_panel_is_on_its_way(visit: Visit) -> None:
+    """On a slow network a reader saw nothing for seconds after a press, and pressed again."""
+    held: list[Route] = []
+    visit.page.route("**/assets/panel-*.js", lambda route: held.append(route))
+    visit.go()
+    button = visit.page.locator("ragbot-widget .launch")
+
+    button.click()
+
+    expect(button).to_have_attribute("aria-busy", "true")
+    expect(button).to_have_css("cursor", "progress")
+    held[0].continue_()
+    expect(visit.panel).to_be_visible()
+    visit.page.get_by_label("Close").click()
+    expect(button).not_to_have_attribute("aria-busy", "true")
+
+
+LOADED_AHEAD = """
+  Object.defineProperty(document, 'prerendering', {value: true, configurable: true});
+  window.show = () => {
+    delete document.prerendering;
+    document.dispatchEvent(new Event('prerenderingchange'));
+  };
+"""
+
+
+def test_page_that_is_loaded_ahead_goes_on_with_the_talk_when_it_is_shown(visit: Visit) -> None:
+    """Till then the talk goes on in another page, which would be forgotten, and nobody has asked `?q=`."""
+    visit.go().open()
+    visit.page.add_init_script(LOADED_AHEAD)
+    visit.go("/mkdocs/lighting/")
+    kept = "Object.keys(sessionStorage).find((key) => key.startsWith('ragbot'))"
+    visit.page.evaluate(
+        f"sessionStorage[{kept}] = JSON.stringify({{open: true, draft: {{text: '{CLOTHS}'}}}})"
+    )
+    expect(visit.panel).to_have_count(0)
+
+    visit.page.evaluate("show()")
+
+    expect(visit.field).to_have_value(CLOTHS)
+
+    visit.page.goto(f"{visit.service.url}/ask?q=Why")
+    expect(visit.page.locator("#ragbot-page > form")).to_be_visible()
+    assert [url for url in visit.requests if url.endswith("/query")] == []
+    visit.page.evaluate("show()")
+    expect(visit.page.locator(".exchange")).to_have_count(1)

@@ -333,6 +333,7 @@ class Panel {
       this.sessionId = payload.session_id ?? this.sessionId;
       this.remember();
     } else if (event === 'delta') run.exchange.add(payload.text ?? '');
+    else if (event === 'network') run.exchange.tell(payload.isAway ? this.say('offline_waiting') : '');
   }
 
   #failed(exchange, error) {

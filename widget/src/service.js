@@ -30,6 +30,14 @@ export function stopOf(signal) {
   return new Promise((_, fail) => { signal.addEventListener('abort', () => fail(signal.reason), { once: true }); });
 }
 
+/** Return a promise that is kept when the browser has a network again, or when a question is stopped. */
+function backOnline(signal) {
+  return new Promise((resolve) => {
+    addEventListener('online', resolve, { once: true, signal });
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+}
+
 export class Service {
   #token = null; // {value, until}
 
@@ -94,9 +102,15 @@ export class Service {
     return this.#follow(await this.#rest(place, signal), take, { signal, place });
   }
 
-  #rest({ sessionId, messageId, lastId }, signal) {
+  /** Return the response with the rest; null while the service is out of reach. */
+  async #rest({ sessionId, messageId, lastId }, signal) {
     const headers = { Accept: 'text/event-stream', ...(lastId ? { 'Last-Event-ID': lastId } : {}) };
-    return this.#fetch(this.#message(sessionId, messageId, 'stream'), { headers, signal });
+    try {
+      return await this.#fetch(this.#message(sessionId, messageId, 'stream'), { headers, signal });
+    } catch (error) {
+      if (error instanceof Trouble) return null;
+      throw error;
+    }
   }
 
   #message(sessionId, messageId, what) {
@@ -119,13 +133,14 @@ export class Service {
       }
       if (!place.messageId || tries >= RESUMES) throw new Trouble('broken');
       await new Promise((resolve) => setTimeout(resolve, waitMs));
-      if (signal.aborted) throw new DOMException('stopped', 'AbortError');
-      try {
-        response = await this.#rest(place, signal);
-      } catch (error) {
-        if (!(error instanceof Trouble)) throw error;
-        response = null;
+      if (navigator.onLine === false) {
+        take('network', { isAway: true }, place);
+        await backOnline(signal);
+        take('network', { isAway: false }, place);
+        tries = 0;
       }
+      if (signal.aborted) throw new DOMException('stopped', 'AbortError');
+      response = await this.#rest(place, signal);
     }
   }
 

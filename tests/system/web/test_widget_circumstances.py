@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import RunningApp
+from tests.system.web.console_fake_api import event
 from tests.system.web.widget_site import WidgetSite
 from tests.system.web.widget_visit import CLOTHS, Visit, visiting
 
@@ -84,6 +87,30 @@ def test_button_shows_that_the_panel_is_on_its_way(visit: Visit) -> None:
     expect(visit.panel).to_be_visible()
     visit.page.get_by_label("Close").click()
     expect(button).not_to_have_attribute("aria-busy", "true")
+
+
+def test_answer_goes_on_when_the_network_is_back(visit: Visit) -> None:
+    """A tunnel, or a laptop that wakes up, takes longer than a few tries; the service keeps the answer."""
+    stream = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    told: dict[str, Any] = {"session_id": "s", "message_id": "m", "sources": []}
+    first = event("sources", told, 0) + event("delta", {"text": "One "}, 4)
+    done = event("done", told | {"answer": "One two.", "citations": [], "status": "answered"}, 8)
+    visit.go().open()
+    asked: list[Route] = []
+    visit.page.route("**/query", lambda route: asked.append(route))
+    visit.page.route("**/stream", lambda route: route.fulfill(headers=stream, body=done))
+    visit.field.fill(CLOTHS)
+    with visit.page.expect_request("**/query"):
+        visit.field.press("Enter")
+
+    visit.page.context.set_offline(True)
+    asked[0].fulfill(headers=stream, body=first)
+    expect(visit.page.locator(".exchange .state")).to_contain_text("The answer goes on when")
+    assert [url for url in visit.requests if url.endswith("/stream")] == []
+    visit.page.context.set_offline(False)
+
+    expect(visit.page.locator(".exchange .answer")).to_have_text("One two.")
+    expect(visit.page.locator(".exchange .state")).to_be_hidden()
 
 
 LOADED_AHEAD = """

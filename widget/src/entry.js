@@ -5,7 +5,6 @@ import { followTheme, THEME_ATTRIBUTES } from './theme.js';
 /* global LABELS, PANEL_FILE */
 
 const SELECTION_MIN = 10;
-const SELECTION_MAX = 10000;
 const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
 const ASSETS = 'widget/assets/';
 
@@ -55,7 +54,7 @@ function selectedText(host) {
   const element = node instanceof Element ? node : node.parentElement;
   if (!element || isWithin(element, host) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
   const text = selection.toString().trim();
-  return [...text].length < SELECTION_MIN ? '' : [...text].slice(0, SELECTION_MAX).join('');
+  return [...text.slice(0, 2 * SELECTION_MIN)].length < SELECTION_MIN ? '' : text;
 }
 
 function isShortcut(event, wanted) {

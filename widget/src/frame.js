@@ -25,11 +25,13 @@ function makeForm(say, config, run) {
   const fitField = growing(field);
   const send = make('button', { class: 'send', text: say('send'), part: 'send' });
   const stopButton = button(say('stop'), run.stop, { class: 'send', hidden: true });
+  const tooLong = make('p', { class: 'note', role: 'status', hidden: true });
   const chipText = make('span', { dir: 'auto' });
+  const chipNote = make('b', { hidden: true });
   const chip = make('div', { class: 'chip', hidden: true },
-    make('p', {}, make('b', { text: say('from_selection') }), chipText),
+    make('p', {}, make('b', { text: say('from_selection') }), chipNote, chipText),
     button('✕', run.removeSelection, { 'aria-label': say('remove_selection') }));
-  const form = make('form', { class: 'ask' }, chip, make('div', { class: 'row' }, field, send, stopButton));
+  const form = make('form', { class: 'ask' }, chip, make('div', { class: 'row' }, field, send, stopButton), tooLong);
   if (config.privacy) {
     const line = config.privacyUrl ? make('a', { href: config.privacyUrl, text: config.privacy, target: '_top' }) : config.privacy;
     form.append(make('p', { class: 'privacy' }, line));
@@ -44,5 +46,14 @@ function makeForm(say, config, run) {
     event.preventDefault();
     run.ask();
   });
-  return { form, field, fitField, send, stopButton, chip, chipText };
+  /** Say that the question is too long, if it is; a field that takes no more would cut what is pasted without a word. */
+  const isTooLong = () => {
+    const most = run.mostChars();
+    tooLong.hidden = [...field.value.trim()].length <= most;
+    tooLong.textContent = tooLong.hidden ? '' : say('t_too_long', { n: most.toLocaleString(config.language) });
+    field.setAttribute('aria-invalid', String(!tooLong.hidden));
+    return !tooLong.hidden;
+  };
+  field.addEventListener('input', isTooLong);
+  return { form, field, fitField, isTooLong, send, stopButton, chip, chipText, chipNote };
 }

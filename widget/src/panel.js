@@ -17,6 +17,7 @@ import { loadWords, sentenceOf } from './words.js';
 export { findOnPage, lightUp };
 
 const QUESTION_MAX = 2000;
+const SELECTION_MAX = 10000;
 const WAKING_MS = 6000; // An awake service says something sooner.
 
 /** Make the panel, closed. */
@@ -33,6 +34,7 @@ class Panel {
   #afterwards = null; // What to do when the running question is over.
   #opener = null;
   #selection = '';
+  mostChars = QUESTION_MAX;
   #going = null; // {href, words} of the mark that was followed last.
 
   constructor({ config, host, root, button: launch, theme }, say) {
@@ -59,7 +61,7 @@ class Panel {
     this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet];
     Object.assign(this, makeFrame(this, {
       close: () => this.close(), beginAnew: () => this.beginAnew(), stop: () => this.stop(), ask: () => this.#askField(),
-      removeSelection: () => this.#removeSelection(), key: (event) => this.#key(event),
+      removeSelection: () => this.#removeSelection(), key: (event) => this.#key(event), mostChars: () => this.mostChars,
     }));
     this.view = new View(this);
     this.root.append(this.panel);
@@ -80,7 +82,6 @@ class Panel {
     for (const exchange of this.#exchanges) exchange.showAgain(); // Those of a talk that was kept.
     this.service.needsToken = Boolean(book.widget_token?.required);
     this.mostChars = book.capabilities?.max_question_chars ?? QUESTION_MAX;
-    this.field.maxLength = this.mostChars;
     if (!this.config.title && book.title && this.isPage) this.title.textContent = book.title;
     const examples = (book.examples ?? []).slice(0, 4);
     if (examples.length) {
@@ -239,9 +240,12 @@ class Panel {
   /* ---- Ask ---- */
 
   #select(text) {
-    this.#selection = text;
-    this.chipText.textContent = text;
-    this.chip.hidden = !text;
+    const start = [...text.slice(0, 2 * SELECTION_MAX)].slice(0, SELECTION_MAX).join('');
+    this.#selection = start;
+    this.chipText.textContent = start;
+    this.chip.hidden = !start;
+    this.chipNote.hidden = start === text;
+    this.chipNote.textContent = start === text ? '' : this.say('selection_cut', { n: SELECTION_MAX.toLocaleString(this.config.language) });
   }
 
   #removeSelection() {
@@ -261,7 +265,7 @@ class Panel {
   /** Ask what stands in the field, which is empty then. */
   #askField() {
     const text = this.field.value;
-    if (!text.trim() || this.#running) return;
+    if (!text.trim() || this.#running || this.isTooLong()) return;
     this.field.value = '';
     this.fitField();
     this.ask(text, this.#takeSelection());

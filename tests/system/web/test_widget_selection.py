@@ -76,3 +76,38 @@ def test_offer_goes_with_the_selection_when_the_page_is_scrolled(visit: Visit) -
     visit.page.mouse.wheel(0, 120)
     visit.page.wait_for_timeout(600)
     expect(offer).to_be_hidden()
+
+
+def test_selection_that_is_cut_says_so(visit: Visit) -> None:
+    """A reader who selects a whole chapter would take the answer for one from all of it."""
+    visit.go()
+    visit.page.evaluate(
+        "document.querySelector('main').innerHTML = `<p>${'The lamp is lit at dusk. '.repeat(500)}</p>`"
+    )
+    select_words(visit.page, "The lamp is lit")
+    visit.page.get_by_role("button", name="Ask about this").click()
+
+    expect(visit.page.locator(".chip")).to_contain_text("only its first 10,000 characters are used")
+    with visit.page.expect_request("**/query") as asked:
+        visit.ask("When is the lamp lit?")
+    assert len(asked.value.post_data_json["selected_text"]) <= 10_000
+
+    select_words(visit.page, "The lamp is lit")
+    visit.page.evaluate("Ragbot.open({selection: 'The lamp is lit at dusk.'})")
+    expect(visit.page.locator(".chip")).not_to_contain_text("only its first")
+
+
+def test_question_that_is_too_long_is_not_cut_but_told(visit: Visit) -> None:
+    """What is pasted stays whole: the end of it may be what the reader wants to know."""
+    visit.go().open()
+    question = "Is the fuse blown, or is it not? " * 80
+    visit.field.fill("")
+
+    visit.page.keyboard.insert_text(question)
+    expect(visit.page.get_by_text("longer than 2,000 characters")).to_be_visible()
+    visit.field.press("Enter")
+
+    expect(visit.field).to_have_value(question)
+    expect(visit.page.locator(".exchange")).to_have_count(0)
+    visit.field.fill("Is the fuse blown?")
+    expect(visit.page.get_by_text("longer than 2,000 characters")).to_be_hidden()

@@ -106,7 +106,7 @@ export class Exchange {
     this.painting ??= setTimeout(() => {
       this.painting = null;
       this.#show();
-      this.panel.view.keepEnd();
+      this.panel.view.keepEnd(this);
     }, 60);
   }
 
@@ -157,7 +157,7 @@ export class Exchange {
   }
 
   #showTools() {
-    this.tools.replaceChildren(this.#copyButton(() => this.answer, this.body));
+    this.tools.replaceChildren(this.#copyButton(() => this.#copied(), this.body));
     if (!this.messageId) return;
     const rate = (rating) => this.#rate(rating);
     this.thumbs = [['up', 'helpful'], ['down', 'not_helpful']].map(([rating, label]) =>
@@ -222,11 +222,20 @@ export class Exchange {
     this.fail(record.failed.sentence, record.failed.elsewhere);
   }
 
-  /** Return the answer as it is read aloud: without code. */
+  /** Return the answer as it is read aloud: without code and marks, each block and cell apart from the next. */
   spoken() {
     const copied = this.body.cloneNode(true);
     for (const one of copied.querySelectorAll('.code, .mark')) one.remove();
-    return copied.textContent;
+    for (const one of copied.querySelectorAll('br, ul, ol')) one.before(' ');
+    for (const one of [...copied.querySelectorAll('p, h4, li, td, th')].reverse()) one.append(/[\p{L}\p{N}]\s*$/u.test(one.textContent) ? '. ' : ' ');
+    return copied.textContent.replace(/\s+/g, ' ').replaceAll(' . ', '. ').trim();
+  }
+
+  /** Return the answer as it is copied, in Markdown: with the places that its marks lead to. */
+  #copied() {
+    const isCited = (number) => this.body.querySelector(`[data-source="${number}"]`);
+    const places = this.sources.map(({ heading_path: path, url }, at) => [at + 1, `[${at + 1}] ${(path ?? []).join(' > ')}${url ? ` <${url}>` : ''}`]);
+    return [this.answer, places.filter(([number]) => isCited(number)).map(([, place]) => place).join('\n')].filter(Boolean).join('\n\n');
   }
 
   /** Return what is kept between pages; null while it is being answered. */

@@ -25,7 +25,7 @@ function makeForm(say, config, run) {
   const fitField = growing(field);
   const send = make('button', { class: 'send', text: say('send'), part: 'send' });
   const stopButton = button(say('stop'), run.stop, { class: 'send', hidden: true });
-  const tooLong = make('p', { class: 'note', role: 'status', hidden: true });
+  const tooLong = make('p', { class: 'note', role: 'alert', hidden: true });
   const chipText = make('span', { dir: 'auto' });
   const chipNote = make('b', { hidden: true });
   const chip = make('div', { class: 'chip', hidden: true },
@@ -49,10 +49,13 @@ function makeForm(say, config, run) {
   /** Say that the question is too long, if it is; a field that takes no more would cut what is pasted without a word. */
   const isTooLong = () => {
     const most = run.mostChars();
-    tooLong.hidden = [...field.value.trim()].length <= most;
-    tooLong.textContent = tooLong.hidden ? '' : say('t_too_long', { n: most.toLocaleString(config.language) });
-    field.setAttribute('aria-invalid', String(!tooLong.hidden));
-    return !tooLong.hidden;
+    const isLonger = [...field.value.trim()].length > most;
+    if (isLonger === tooLong.hidden) { // Said once, and not at each key.
+      tooLong.hidden = !isLonger;
+      tooLong.textContent = isLonger ? say('t_too_long', { n: most.toLocaleString(config.language) }) : '';
+      field.setAttribute('aria-invalid', String(isLonger));
+    }
+    return isLonger;
   };
   field.addEventListener('input', isTooLong);
   return { form, field, fitField, isTooLong, send, stopButton, chip, chipText, chipNote };

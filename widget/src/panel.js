@@ -322,7 +322,7 @@ class Panel {
       if (this.#running === run) this.#running = null;
       this.#showRunning(Boolean(this.#running));
       if (this.#exchanges.includes(exchange)) this.remember(); // Else it belongs to a talk that is no more shown.
-      this.view.keepEnd();
+      this.view.keepEnd(exchange);
       const next = this.#afterwards;
       this.#afterwards = null;
       next?.();

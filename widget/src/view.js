@@ -25,10 +25,12 @@ export class View {
     if (!isBesideTheReader()) node.scrollIntoView({ block: 'start' });
   }
 
-  /** Stay at the end of the talk where the reader is there. */
-  keepEnd() {
+  /** Follow an answer that grows until its question is on top: who reads its beginning is not carried away. */
+  keepEnd({ node }) {
     const { scrollHeight, scrollTop, clientHeight } = this.talk;
-    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.talk.scrollTop = scrollHeight;
+    if (scrollHeight - scrollTop - clientHeight >= NEAR_PX) return;
+    const below = node.getBoundingClientRect().top - this.talk.getBoundingClientRect().top;
+    this.talk.scrollTop += Math.max(0, below);
   }
 
   /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */

@@ -15,6 +15,43 @@ from playwright.sync_api import Route, expect
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
 
+SOURCE = {
+    "heading_path": ["Faults", "The motor"],
+    "url": "https://lighthouse.example/mkdocs/faults/#motor",
+    "quote_text": "The motor stands still.",
+    "cited": True,
+}
+# An answer of sixty paragraphs that come one after the other, each when the one before has been drawn.
+_GROWING_ANSWER = """() => {
+  const fetched = window.fetch.bind(window);
+  const told = {session_id: 's', message_id: 'm', sources: []};
+  const event = (name, data) =>
+    new TextEncoder().encode(`event: ${name}\\ndata: ${JSON.stringify(data)}\\n\\n`);
+  const { shadowRoot } = document.querySelector('ragbot-widget');
+  const body = () => shadowRoot.querySelector('.exchange:last-child .answer');
+  const drawn = (count) => new Promise((resolve) => {
+    const look = () => (body().children.length >= count ? resolve() : requestAnimationFrame(look));
+    look();
+  });
+  const grow = async (stream) => {
+    let answer = '';
+    stream.enqueue(event('sources', told));
+    for (let count = 1; count <= 60; count += 1) {
+      const text = `Paragraph ${count}.\\n\\n`;
+      answer += text;
+      stream.enqueue(event('delta', {text}));
+      await drawn(count);
+    }
+    stream.enqueue(event('done', {...told, answer, citations: [], status: 'answered'}));
+    stream.close();
+  };
+  const growing = () => new ReadableStream({start: (stream) => { grow(stream); }});
+  const headers = {'Content-Type': 'text/event-stream'};
+  window.fetch = async (address, options) =>
+    (String(address).endsWith('/query') ? new Response(growing(), {headers}) : fetched(address, options));
+}"""
+
+
 def test_refusal_offers_what_is_near(visit: Visit) -> None:
     """The headings that a refusal names are links to the book's pages; nothing else is one."""
     visit.go().open()
@@ -125,6 +162,58 @@ def test_markdown_is_shown(visit: Visit) -> None:
     for written, shown in MARKDOWN:
         answer_with(visit.page, written, sources=[], citations=[], status="answered")
         assert visit.show("show").locator(".answer").inner_html() == shown
+
+
+def test_blocks_of_an_answer_are_read_aloud_apart(visit: Visit) -> None:
+    """Words of two items or cells were one word to a screen reader."""
+    visit.go().open()
+    fruit = "Fruit:\n- **apples**\n- pears [1]\n  - small ones\n\n"
+    written = f"{fruit}| a | b |\n|---|---|\n| c | d |\n\nThe end!\n\nOver"
+    answer_with(visit.page, written, sources=[SOURCE], citations=[], status="answered")
+
+    visit.show("show")
+
+    expect(visit.page.locator("ragbot-widget .panel > [role=status]")).to_have_text(
+        "The answer is there. Fruit: apples. pears small ones. a. b. c. d. The end! Over."
+    )
+
+
+def test_copied_answer_says_where_its_marks_lead(visit: Visit) -> None:
+    """In the reader's own notes there is no widget that knows what `[1]` is."""
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.go().open()
+    other = SOURCE | {"heading_path": ["Not cited"]}
+    answer_with(visit.page, "Yes. [1]", sources=[SOURCE, other], citations=[], status="answered")
+
+    visit.show("show").get_by_role("button", name="Copy").click()
+
+    expect(visit.page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = visit.page.evaluate("navigator.clipboard.readText()")
+    assert copied == "Yes. [1]\n\n[1] Faults > The motor <https://lighthouse.example/mkdocs/faults/#motor>"
+
+
+def test_reader_of_a_growing_answer_is_not_carried_away(visit: Visit) -> None:
+    """The answer is followed until its question is on top, and not to its end."""
+    visit.go().open()
+    answer_with(visit.page, "One.", sources=[], citations=[], status="answered")
+    visit.ask("First?")
+    visit.page.evaluate(_GROWING_ANSWER)
+
+    visit.field.fill("And all the rest?")
+    visit.field.press("Enter")
+    expect(visit.page.locator(".exchange").last.locator(".tools button").first).to_be_visible()
+
+    below, is_long = visit.page.evaluate(
+        """() => {
+          const { shadowRoot } = document.querySelector('ragbot-widget');
+          const talk = shadowRoot.querySelector('.talk');
+          const asked = shadowRoot.querySelector('.exchange:last-child .asked');
+          return [asked.getBoundingClientRect().top - talk.getBoundingClientRect().top,
+            talk.scrollHeight > 2 * talk.clientHeight];
+        }"""
+    )
+    assert is_long
+    assert 0 <= below < 100
 
 
 def test_words_of_a_wide_table_are_whole(visit: Visit) -> None:

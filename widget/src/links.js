@@ -22,6 +22,19 @@ function anchorOf(url) {
   }
 }
 
+/** Put an anchor into the address. That of a page that is new takes no place of its own in the history, and the site's router finds its state there. */
+function nameAnchor(anchor, { isNew }) {
+  if (!isNew) {
+    location.hash = anchor;
+    return;
+  }
+  const { state } = history;
+  const address = new URL(location.href);
+  address.hash = anchor;
+  location.replace(address);
+  history.replaceState(state, '', location.href);
+}
+
 export class Links {
   #origins = new Set([location.origin]);
   #site = null;
@@ -91,12 +104,16 @@ export class Links {
     return !this.isPage && isSame && (!url.search || url.search === location.search);
   }
 
-  /** Go to words in the page that is open, or to their anchor where `goes` says so. Returns whether the words are there. */
-  show(url, words, { goes = true } = {}) {
+  /**
+   * Go to words in the page that is open, or to their anchor where `goes` says so. Returns whether the words are there.
+   *
+   * The way back leads to where the reader was: on this page, or on the one before if this one `isNew`.
+   */
+  show(url, words, { goes = true, isNew = false } = {}) {
     const anchor = anchorOf(url);
     const ranges = words ? findOnPage(words, anchor) : [];
     if (!ranges.length && !goes) return false;
-    if (anchor && anchorOf(new URL(location.href)) !== anchor) location.hash = anchor;
+    if (anchor && anchorOf(new URL(location.href)) !== anchor) nameAnchor(anchor, { isNew });
     if (ranges.length) lightUp(ranges);
     else document.getElementById(anchor)?.scrollIntoView();
     return ranges.length > 0;
@@ -107,7 +124,7 @@ export class Links {
    *
    * A reader who moves on the page is left alone. A page is searched again only if its text has changed.
    */
-  async arrive(url, words) {
+  async arrive(url, words, { isNew = true } = {}) {
     const anchor = anchorOf(url);
     const left = this.#setOut();
     let [arrived, searched] = [null, -1];
@@ -116,7 +133,7 @@ export class Links {
         const place = document.getElementById(anchor);
         const goes = Boolean(place) && place !== arrived;
         const length = document.body?.textContent.length;
-        if ((goes || length !== searched) && this.show(url, words, { goes })) return this.stay(url, words);
+        if ((goes || length !== searched) && this.show(url, words, { goes, isNew })) return this.stay(url, words);
         if (!words && (place || !anchor)) break;
         [arrived, searched] = [place, length];
       }

@@ -109,7 +109,7 @@ class Panel {
     const isSheet = matchMedia('(max-width: 640px)').matches; // It lies over the page.
     if (this.links.isHere(url)) {
       if (this.links.show(url, link.words)) this.links.stay(url, link.words);
-      else this.links.arrive(url, link.words); // A router may draw what the new anchor stands for.
+      else this.links.arrive(url, link.words, { isNew: false }); // A router may draw what the new anchor stands for.
       link.focus({ preventScroll: true }); // The browser took it away when the address got another anchor.
       this.quotes.hide();
       if (isSheet) this.close({ keepsFocus: true });

@@ -86,6 +86,10 @@ def test_router_of_the_site_is_used(visit: Visit) -> None:
 
     visit.wait_until_lit("Cloths are kept in the drawer")
     assert visit.page.evaluate("window.stillHere") is True
+    assert "/lighting/" in visit.page.url
+    assert "#" in visit.page.url
+    visit.page.go_back()
+    assert visit.page.url == f"{visit.site.url}/mkdocs/faults/"
 
 
 def test_selection_is_asked_about_once(visit: Visit) -> None:

@@ -108,3 +108,13 @@ def test_rule_for_all_elements_does_not_reach_into_the_panel(visit: Visit) -> No
     )
 
     assert styles == ["normal", "0px", "none", "24px", "start", "0px", "normal", "400", "normal"]
+
+
+def test_page_with_vertical_lines_has_a_widget_with_horizontal_ones(visit: Visit) -> None:
+    """Books in Japanese are set so at times; the button was a bar across the top of the page."""
+    visit.go()
+    before = visit.page.locator("ragbot-widget .launch").bounding_box()
+
+    visit.page.evaluate("document.body.style.writingMode = 'vertical-rl'")
+
+    assert visit.page.locator("ragbot-widget .launch").bounding_box() == before

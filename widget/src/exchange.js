@@ -106,7 +106,7 @@ export class Exchange {
     this.painting ??= setTimeout(() => {
       this.painting = null;
       this.#show();
-      this.panel.view.keepEnd(this);
+      this.panel.view.follow(this);
     }, 60);
   }
 

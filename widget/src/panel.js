@@ -268,6 +268,7 @@ class Panel {
     if (!text.trim() || this.#running || this.isTooLong()) return;
     this.field.value = '';
     this.fitField();
+    this.view.putKeyboardAway();
     this.ask(text, this.#takeSelection());
   }
 
@@ -322,7 +323,7 @@ class Panel {
       if (this.#running === run) this.#running = null;
       this.#showRunning(Boolean(this.#running));
       if (this.#exchanges.includes(exchange)) this.remember(); // Else it belongs to a talk that is no more shown.
-      this.view.keepEnd(exchange);
+      this.view.follow(exchange);
       const next = this.#afterwards;
       this.#afterwards = null;
       next?.();
@@ -377,6 +378,6 @@ class Panel {
     this.stopButton.hidden = !isRunning;
     for (const again of this.log.querySelectorAll('.again')) again.disabled = isRunning; // One question at a time.
     this.log.setAttribute('aria-busy', String(isRunning));
-    if (hadFocus) this.field.focus();
+    if (hadFocus && !this.view.putKeyboardAway()) this.field.focus();
   }
 }

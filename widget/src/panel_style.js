@@ -20,7 +20,7 @@ h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 1
 .talk { flex: 1; min-height: 36px; overflow: auto; padding: 14px; overscroll-behavior: contain; }
 .exchange { padding-block-end: 16px; margin-block-end: 16px; border-block-end: 1px solid var(--line); }
 .asked { background: var(--soft); padding: 8px 12px; border-radius: 10px; }
-.chosen { font-size: 14px; color: var(--quiet); max-height: 6em; overflow: auto; }
+.chosen { font-size: 14px; color: var(--quiet); max-height: 6em; overflow: auto; } blockquote.chosen, .chip span { white-space: pre-wrap; }
 .answer p, .answer ul, .answer ol, .answer table { margin: 0 0 10px; }
 .answer ul, .answer ol { padding-inline-start: 24px; }
 blockquote { margin: 0 0 10px; padding-inline-start: 10px; border-inline-start: 3px solid var(--line); white-space: pre-line; }
@@ -42,6 +42,7 @@ pre code { padding: 0; background: none; }
 .reason { flex-basis: 100%; display: flex; gap: 6px; align-items: end; }
 form.ask { min-height: 64px; overflow: auto; padding: 10px 14px 14px; border-block-end: 0; border-block-start: 1px solid var(--line); }
 /* At a large zoom the selection is scrolled, and the field stays. */
+@media (min-height: 400px) { .page form.ask { position: sticky; bottom: 0; background: var(--bg); } }
 .row { display: flex; gap: 8px; align-items: end; position: sticky; bottom: 0; background: var(--bg); }
 textarea { flex: 1; width: 100%; min-width: 0; resize: none; font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--quiet); border-radius: 8px; padding: 8px 10px; max-height: 30vh; field-sizing: content; }
 textarea::placeholder { color: var(--quiet); opacity: 1; }

@@ -1,14 +1,15 @@
 /** Keep what a reader sees of the talk, and the focus, where they are. */
 import { isBesideTheReader } from './page_mode.js';
 
-const NEAR_PX = 120;
+const STILL_PX = 60; // A line that goes away moves the end of the talk as far.
 
 export class View {
   #scrolled = 0; // How far the talk is.
   #focused = null; // What has the focus in the panel.
+  #followed = null; // {node, top}: the question that is brought up while its answer grows, and where it was left.
 
-  constructor({ root, panel, talk }) {
-    Object.assign(this, { root, talk });
+  constructor({ root, panel, talk, isPage }) {
+    Object.assign(this, { root, talk, isPage });
     talk.addEventListener('scroll', () => { this.#scrolled = talk.scrollTop; }, { passive: true });
     panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
     panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = root.activeElement; }));
@@ -20,17 +21,29 @@ export class View {
     if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
   }
 
-  /** Let a question be seen, with its answer below it. */
+  /** Let a question be seen, with as much below it as there is. */
   bringUp({ node }) {
-    if (!isBesideTheReader()) node.scrollIntoView({ block: 'start' });
+    if (isBesideTheReader()) return;
+    node.scrollIntoView({ block: 'start' });
+    this.#followed = { node, top: this.#scroller.scrollTop };
   }
 
-  /** Follow an answer that grows until its question is on top: who reads its beginning is not carried away. */
-  keepEnd({ node }) {
-    const { scrollHeight, scrollTop, clientHeight } = this.talk;
-    if (scrollHeight - scrollTop - clientHeight >= NEAR_PX) return;
-    const below = node.getBoundingClientRect().top - this.talk.getBoundingClientRect().top;
-    this.talk.scrollTop += Math.max(0, below);
+  /** Bring the question up further while its answer grows, and no longer when it is on top, or when the reader has scrolled. */
+  follow(exchange) {
+    const { node, top } = this.#followed ?? {};
+    if (node === exchange.node && Math.abs(this.#scroller.scrollTop - top) < STILL_PX) this.bringUp(exchange);
+    else this.#followed = null;
+  }
+
+  get #scroller() {
+    return this.isPage ? document.scrollingElement : this.talk;
+  }
+
+  /** Put the keyboard of a touch screen away, which lies over the answer. Returns whether there is one. */
+  putKeyboardAway() {
+    const isTouched = matchMedia('(pointer: coarse)').matches;
+    if (isTouched) this.talk.focus({ preventScroll: true });
+    return isTouched;
   }
 
   /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import RunningApp
 from tests.system.web.console_fake_api import event
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import CLOTHS, Visit, visiting
+from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, answer_with, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Route, expect
@@ -45,6 +45,41 @@ def test_page_to_ask_on_is_printed(visit: Visit) -> None:
     expect(visit.page.locator(".answer")).to_have_css("color", "rgb(0, 0, 0)")
     for part in ("form.ask", ".tools", ".head button"):
         expect(visit.page.locator(part)).to_be_hidden()
+
+
+@pytest.mark.parametrize("sent", ["by key", "by button"])
+def test_keyboard_of_a_phone_goes_away_when_a_question_is_asked(
+    chromium: Browser, site: WidgetSite, service: RunningApp, sent: str
+) -> None:
+    """It covers half of the sheet, and stays as long as the field has the focus."""
+    with visiting(chromium, site, service, viewport=PHONE, has_touch=True, is_mobile=True) as visit:
+        visit.go().open()
+        expect(visit.field).to_be_focused()
+
+        visit.field.fill(CLOTHS)
+        if sent == "by key":
+            visit.field.press("Enter")
+        else:
+            visit.page.get_by_role("button", name="Ask", exact=True).tap()
+
+        expect(visit.page.locator(".tools button").first).to_be_visible()
+        expect(visit.page.locator(".talk")).to_be_focused()
+
+
+def test_page_to_ask_on_shows_the_last_answer_and_the_field(
+    chromium: Browser, site: WidgetSite, service: RunningApp
+) -> None:
+    """In a long talk the field was at the end of the page, and the answer began at the edge of the window."""
+    with visiting(chromium, site, service, viewport=PHONE) as visit:
+        visit.page.goto(f"{visit.service.url}/ask?q=Is+the+fuse+blown%3F")
+        expect(visit.page.locator(".tools button").first).to_be_visible()
+        answer_with(visit.page, "A line.\n\n" * 60, sources=[], citations=[], status="answered")
+
+        exchange = visit.ask(CLOTHS)
+
+        expect(visit.field).to_be_in_viewport(ratio=1)
+        expect(exchange.locator(".asked")).to_be_in_viewport()
+        assert exchange.evaluate("one => one.getBoundingClientRect().top") < 20
 
 
 def test_language_is_known_as_programs_write_it(visit: Visit) -> None:

@@ -82,13 +82,20 @@ class Panel {
     for (const exchange of this.#exchanges) exchange.showAgain(); // Those of a talk that was kept.
     this.service.needsToken = Boolean(book.widget_token?.required);
     this.mostChars = book.capabilities?.max_question_chars ?? QUESTION_MAX;
-    if (!this.config.title && book.title && this.isPage) this.title.textContent = book.title;
+    if (this.isPage && book.title) this.#nameBook(book);
     const examples = (book.examples ?? []).slice(0, 4);
     if (examples.length) {
       this.examples.replaceChildren(make('p', { class: 'state', text: this.say('for_example') }),
         ...examples.map((example) => button(example, () => this.ask(example, this.#takeSelection()), { dir: 'auto' })));
     }
     return book;
+  }
+
+  /** Let the title of the page lead to the book, as that of the form does. */
+  #nameBook({ title, site_url: site }) {
+    const text = this.config.title || title;
+    const address = this.links.resolve(site);
+    this.title.replaceChildren(address ? make('a', { href: address.href, text, target: '_top' }) : text);
   }
 
   /** Make a link to a place of the book; `words` are lit up there. */

@@ -15,7 +15,7 @@ ${inDark(`--bg: var(--ragbot-background, #1b1d20); --fg: var(--ragbot-color, #e8
 /* A site's rule for all elements holds for the host, too, and what is inherited would come in. */
 .panel, .quote { line-height: 1.5; font-style: normal; font-weight: 400; letter-spacing: normal; word-spacing: normal; text-align: start; text-indent: 0; text-transform: none; white-space: normal; }
 .head { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
-h2 { font-size: 17px; margin: 0; flex: 1; }
+h2 { font-size: 17px; margin: 0; flex: 1; } h2 a { color: inherit; }
 h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 12px 0 6px; }
 .talk { flex: 1; min-height: 36px; overflow: auto; padding: 14px; overscroll-behavior: contain; }
 .exchange { padding-block-end: 16px; margin-block-end: 16px; border-block-end: 1px solid var(--line); }

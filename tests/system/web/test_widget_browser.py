@@ -341,6 +341,7 @@ def test_page_to_ask_on_is_the_widget(visit: Visit) -> None:
     assert visit.page.url.endswith("#q=Is+the+fuse+blown%3F")
     href = visit.page.locator("ragbot-widget a.mark").first.get_attribute("href")
     assert re.match(re.escape(BOOK_URL) + "faults/", str(href))
+    expect(visit.page.locator("ragbot-widget h2 a")).to_have_attribute("href", BOOK_URL)
     visit.page.keyboard.press("Control+i")
     expect(visit.field).to_be_focused()
     visit.page.evaluate("Ragbot.open()")

@@ -190,7 +190,7 @@ class EvidenceCollector:
         selection = question.selected_text or ""
         retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
         places = standing_in(selection, retrieval.passages)
-        passage = passage_of_selection(selection, places[0] if places else None)
+        passage = passage_of_selection(selection, places)
         shown = tuple(places[: question.top_k])
         slots = SourceSlots(len(shown), len(shown))
         return Evidence(retrieval, (passage,), shown, self._relevance(retrieval), slots)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from itertools import groupby
 
+from ragbot.core.code_fences import fenced_code
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.text import WORD_OR_SIGN, count_tokens, folded
 
@@ -15,11 +17,17 @@ RUN_WORDS = 4
 LEAST_SHARED = 0.6
 
 _WORD = re.compile(WORD_OR_SIGN)
+# Two are the least, so that a fence has three.
+_BACK_TICKS = re.compile("``+")
 
 
-def passage_of_selection(selection: str, place: Passage | None) -> Passage:
-    """Return the selection as a passage for the generator, with the metadata of `place` if there is one."""
-    known = place.chunk if place else None
+def passage_of_selection(selection: str, places: Sequence[Passage]) -> Passage:
+    """Return the selection as a passage for the generator, with the metadata of its first place, if any.
+
+    Lines that are code in its places are code in the passage: what is selected on a page has no fences.
+    """
+    known = places[0].chunk if places else None
+    text = _with_fences(selection, _code_lines(places))
     return Passage(
         Chunk(
             id=known.id if known else str(uuid.uuid5(uuid.NAMESPACE_OID, selection)),
@@ -29,10 +37,10 @@ def passage_of_selection(selection: str, place: Passage | None) -> Passage:
             address=known.address if known else "",
             anchor=known.anchor if known else "",
             start=0,
-            end=len(selection),
-            text=selection,
-            search_text=selection,
-            tokens=count_tokens(selection),
+            end=len(text),
+            text=text,
+            search_text=text,
+            tokens=count_tokens(text),
         ),
         score=1.0,
     )
@@ -45,6 +53,50 @@ def standing_in(selection: str, passages: Sequence[Passage]) -> list[Passage]:
     standing = [(share, passage) for share, passage in shares if share >= LEAST_SHARED]
     standing.sort(key=lambda pair: -pair[0])
     return [passage for _, passage in standing]
+
+
+def _code_lines(places: Sequence[Passage]) -> set[str]:
+    """Return the lines of code in passages, with single spaces."""
+    texts = [place.chunk.text for place in places]
+    codes = [text[code.code_start : code.code_end] for text in texts for code in fenced_code(text)]
+    return {_spaced(line) for code in codes for line in code.splitlines() if line.strip()}
+
+
+def _with_fences(selection: str, code_lines: set[str]) -> str:
+    """Return a selection with fences around its lines of code, of which the first and the last may be cut."""
+    lines = selection.splitlines()
+    is_code = [_spaced(line) in code_lines for line in lines]
+    if not any(is_code):
+        return selection
+    written = [number for number, line in enumerate(lines) if line.strip()]
+    if len(written) > 1 and is_code[written[1]]:
+        is_code[written[0]] |= any(code.endswith(_spaced(lines[written[0]])) for code in code_lines)
+    if len(written) > 1 and is_code[written[-2]]:
+        is_code[written[-1]] |= any(code.startswith(_spaced(lines[written[-1]])) for code in code_lines)
+    fence = "`" * (max(map(len, _BACK_TICKS.findall(selection)), default=2) + 1)
+    pieces: list[str] = []
+    for belongs, run in groupby(zip(lines, _bridged(lines, is_code), strict=True), key=lambda pair: pair[1]):
+        text = "\n".join(line for line, _ in run)
+        pieces.append(f"{fence}\n{text}\n{fence}" if belongs else text)
+    return "\n".join(pieces)
+
+
+def _bridged(lines: Sequence[str], is_code: Sequence[bool]) -> list[bool]:
+    """Return which lines are code, empty ones between two of them included."""
+    bridged = list(is_code)
+    last = None
+    for number, is_one in enumerate(is_code):
+        if is_one and last is not None:
+            bridged[last:number] = [True] * (number - last)
+        if is_one:
+            last = number
+        elif lines[number].strip():
+            last = None
+    return bridged
+
+
+def _spaced(line: str) -> str:
+    return " ".join(line.split())
 
 
 def _words(text: str) -> list[str]:

@@ -78,7 +78,7 @@ def test_selection_over_several_passages_stands_in_all_of_them() -> None:
 
 def test_selection_becomes_a_passage_with_the_place_it_stands_in() -> None:
     """The prompt and the sources name the chapter."""
-    chunk = passage_of_selection("nine months", passage()).chunk
+    chunk = passage_of_selection("nine months", [passage()]).chunk
 
     assert (chunk.text, chunk.path, chunk.heading_path) == (
         "nine months",
@@ -90,7 +90,39 @@ def test_selection_becomes_a_passage_with_the_place_it_stands_in() -> None:
 
 def test_selection_from_nowhere_becomes_a_passage_without_a_place() -> None:
     """The reader may have selected text that is not the book's."""
-    chunk = passage_of_selection("Tea is green.", None).chunk
+    chunk = passage_of_selection("Tea is green.", []).chunk
 
     assert (chunk.text, chunk.path, chunk.heading_path) == ("Tea is green.", "", ())
-    assert chunk.id == passage_of_selection("Tea is green.", None).chunk.id
+    assert chunk.id == passage_of_selection("Tea is green.", []).chunk.id
+
+
+CODE = "# Build all packages\ncolcon build\n\nfor one in packages:\n    print(one)"
+
+
+@pytest.mark.parametrize(
+    ("selection", "shown"),
+    [
+        pytest.param(CODE, f"```\n{CODE}\n```", id="all of it"),
+        pytest.param(f"So:\n\n{CODE}\nDone.", f"So:\n\n```\n{CODE}\n```\nDone.", id="between sentences"),
+        pytest.param(
+            "all packages\ncolcon build", "```\nall packages\ncolcon build\n```", id="without a beginning"
+        ),
+        pytest.param("colcon build\n\nfor one", "```\ncolcon build\n\nfor one\n```", id="without an end"),
+        pytest.param("colcon build", "```\ncolcon build\n```", id="one line"),
+        pytest.param("build all", "build all", id="words of it"),
+        pytest.param("# Not code\nof the book", "# Not code\nof the book", id="other lines"),
+    ],
+)
+def test_selected_code_stays_code(selection: str, shown: str) -> None:
+    """Its comments were headings, and its lines one paragraph: a page gives its text without fences."""
+    place = passage(f"Run this:\n\n```bash\n{CODE}\n```\n")
+
+    assert passage_of_selection(selection, [place]).chunk.text == shown
+
+
+def test_fence_around_selected_code_is_longer_than_those_in_it() -> None:
+    """Books on Markdown show fences as code."""
+    inner = "```python\nprint(1)\n```"
+    place = passage(f"````\n{inner}\n````\n")
+
+    assert passage_of_selection(inner, [place]).chunk.text == f"````\n{inner}\n````"

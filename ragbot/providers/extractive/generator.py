@@ -163,6 +163,8 @@ class ExtractiveGenerator:
         best = prompt.passages[0].score if prompt.passages else 0.0
         with_side = wants_side_matter(asked.text) and not asked.wants_author
         authorship = self._reader.terms(prompt.language, AUTHORSHIP) if asked.wants_author else frozenset()
+        # A drawing of folders that the reader has selected is what is asked about.
+        with_trees = asked.wants_tree or prompt.mode is Mode.SELECTED_TEXT
 
         def scored(one: Candidate) -> Candidate:
             return replace(one, score=score(asked, weights, subject, one))
@@ -184,7 +186,7 @@ class ExtractiveGenerator:
             for index, read in enumerate(passage.units)
             if is_answer(read.unit)
             and (with_side or not read.unit.is_side)
-            and (asked.wants_tree or not read.unit.is_tree)
+            and (with_trees or not read.unit.is_tree)
             and (not asked.wants_author or authorship & (read.terms | read.heading_terms))
         ]
         found = _without_opposites(asked, prompt.passages, found)

@@ -182,6 +182,15 @@ def test_a_selection_is_not_divided() -> None:
     assert answer == f"{CHEDDAR} [1]\n\n{LESS} [2]"
 
 
+def test_selected_drawing_of_folders_is_answered_with() -> None:
+    """In the book such a drawing is for questions about folders; who selects one asks about it."""
+    drawing = "```\nworkspace/\n├── src/\n└── build/\n```"
+
+    answer = answer_to(prompt_of("What does this do?", *passages_of(drawing), mode=Mode.SELECTED_TEXT))
+
+    assert "├── src/" in answer
+
+
 def test_sections_of_one_name_are_told_apart_by_those_above() -> None:
     """The advantages of the other cellar were shown as if they were this one's."""
     found = (

@@ -7,6 +7,7 @@ const WHOLE = 'pre, table'; // The texts in these may be wider than what is show
 const GAP_PX = 12;
 const LINE_PX = 20;
 const SETTLED_MS = 200;
+const DRAWN_MS = [400, 2000]; // When a router has drawn another page, on a fast network and on a slow one.
 const ENOUGH = 0.8; // The first and the last block may be under the site's own bars.
 
 /** Return the blocks of running text that are in the window; of a page that holds nothing but links, these. */
@@ -56,14 +57,18 @@ export class Room {
   #rules = ''; // What the page has of us.
   #panel = null;
   #width = 0; // Of the window that room was made in.
-  #settling = 0; // The timer of a window that is being made wider or narrower.
+  #path = ''; // Of the page that it was made on.
+  #timers = [];
 
   constructor({ isLeft, isWanted }) {
     Object.assign(this, { isLeft, isWanted });
-    if (isWanted) addEventListener('resize', () => this.#fitSoon());
+    if (!isWanted) return;
+    // A phone's bars and keyboard change the height alone.
+    addEventListener('resize', () => innerWidth !== this.#width && this.#fitAt([SETTLED_MS]));
+    window.navigation?.addEventListener('currententrychange', () => location.pathname !== this.#path && this.#fitAt(DRAWN_MS));
   }
 
-  /** Make room until it is given back: anew when the window gets another width, as by turning a tablet. */
+  /** Make room until it is given back: anew in a window of another width, as by turning a tablet, and on a page that a router draws. */
   make(panel) {
     if (!this.isWanted || this.#rules) return;
     this.#panel = panel;
@@ -75,18 +80,20 @@ export class Room {
     this.#apply('');
   }
 
-  #fitSoon() {
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => {
-      if (!this.#panel || innerWidth === this.#width) return; // A phone's bars and keyboard change the height alone.
+  /** Make room anew after some times if too little of the text is seen then, or if the window has changed. */
+  #fitAt(times) {
+    this.#timers.forEach(clearTimeout);
+    this.#timers = times.map((ms) => setTimeout(() => {
+      if (!this.#panel || (innerWidth === this.#width && partSeen() >= ENOUGH)) return;
       this.#apply('');
       this.#fit();
-    }, SETTLED_MS);
+    }, ms));
   }
 
   /** Narrow the page by the panel's width, or push it aside, if more of its text is seen then. A long page takes its time for each try. */
   #fit() {
     this.#width = innerWidth;
+    this.#path = location.pathname;
     const width = this.#panel.offsetWidth;
     if (innerWidth - width < TEXT_MIN_PX) return;
     let best = { seen: partSeen(), rules: '' };

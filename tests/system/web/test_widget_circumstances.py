@@ -148,6 +148,26 @@ def test_answer_goes_on_when_the_network_is_back(visit: Visit) -> None:
     expect(visit.page.locator(".exchange .state")).to_be_hidden()
 
 
+def test_room_is_made_on_a_page_that_a_router_draws(visit: Visit) -> None:
+    """A front page has little text, which the panel does not cover; the next page has more."""
+    visit.go()
+    visit.page.evaluate(
+        "document.body.innerHTML = '<main><p style=\\'width: 400px\\'>Begin here.</p></main>'"
+    )
+    visit.open()
+    margin = "getComputedStyle(document.documentElement).marginRight"
+    assert visit.page.evaluate(margin) == "0px"
+
+    visit.page.evaluate(
+        """() => {
+          history.pushState({}, '', '/mkdocs/lighting/');
+          document.querySelector('main').innerHTML = `<p>${'The lamp is lit at dusk. '.repeat(99)}</p>`;
+        }"""
+    )
+
+    visit.page.wait_for_function(f"{margin} === '420px'")
+
+
 LOADED_AHEAD = """
   Object.defineProperty(document, 'prerendering', {value: true, configurable: true});
   window.show = () => {

@@ -5,6 +5,7 @@ const COLUMN_MIN_PX = 280;
 const MOST_BLOCKS = 40;
 const WHOLE = 'pre, table'; // The texts in these may be wider than what is shown of them, or than a column.
 const GAP_PX = 12;
+const EDGE_PX = 40; // So much of the page's edge is empty on many sites.
 const LINE_PX = 20;
 const SETTLED_MS = 200;
 const DRAWN_MS = [400, 2000]; // When a router has drawn another page, on a fast network and on a slow one.
@@ -98,8 +99,9 @@ export class Room {
     if (innerWidth - width < TEXT_MIN_PX) return;
     let best = { seen: partSeen(), rules: '' };
     if (best.seen >= ENOUGH) return;
+    // A page that centres its text in what is left may put its beginning under its own bar, and need not go as far.
     // Pushed aside, a page loses its own navigation: only where narrowing it does not help.
-    for (const rules of [this.#narrower(width), this.#aside()]) {
+    for (const rules of [this.#narrower(width), this.#narrower(width - EDGE_PX), this.#aside()]) {
       this.#apply(rules, width);
       const seen = partSeen();
       if (seen > best.seen) best = { seen, rules };

@@ -168,6 +168,25 @@ def test_room_is_made_on_a_page_that_a_router_draws(visit: Visit) -> None:
     visit.page.wait_for_function(f"{margin} === '420px'")
 
 
+def test_room_does_not_put_the_text_under_the_bar_on_the_other_side(visit: Visit) -> None:
+    """A column that is centred beside a fixed bar went too far: the first letter of each line was hidden."""
+    visit.go()
+    visit.page.evaluate(
+        """() => { document.body.innerHTML = `
+          <style>body {margin: 0} main {margin-left: 272px} p {width: 576px; margin-left: calc(50% - 304px)}
+            nav {position: fixed; inset: 0 auto 0 0; width: 272px; z-index: 1; background: #ccc}</style>
+          <nav></nav><main>${`<p>${'The lamp is lit at dusk. '.repeat(20)}</p>`.repeat(6)}</main>`; }"""
+    )
+
+    visit.open()
+
+    left, right = visit.page.locator("main p").first.evaluate(
+        "one => { const { left, right } = one.getBoundingClientRect(); return [left, right]; }"
+    )
+    assert left >= 272
+    assert right <= 860
+
+
 LOADED_AHEAD = """
   Object.defineProperty(document, 'prerendering', {value: true, configurable: true});
   window.show = () => {

@@ -1,6 +1,7 @@
 /** Keep what a reader sees of the talk, and the focus, where they are. */
 import { isBesideTheReader } from './page_mode.js';
 
+const END_PX = 2; // Browsers round.
 const STILL_PX = 60; // A line that goes away moves the end of the talk as far.
 
 export class View {
@@ -11,6 +12,7 @@ export class View {
   constructor({ root, panel, talk, isPage }) {
     Object.assign(this, { root, talk, isPage });
     talk.addEventListener('scroll', () => { this.#scrolled = talk.scrollTop; }, { passive: true });
+    for (const move of ['wheel', 'touchmove']) panel.addEventListener(move, () => { this.#followed = null; }, { passive: true });
     panel.addEventListener('focusin', ({ target }) => { this.#focused = target; });
     panel.addEventListener('focusout', () => setTimeout(() => { this.#focused = root.activeElement; }));
   }
@@ -25,7 +27,9 @@ export class View {
   bringUp({ node }) {
     if (isBesideTheReader()) return;
     node.scrollIntoView({ block: 'start' });
-    this.#followed = { node, top: this.#scroller.scrollTop };
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    // With nothing left below, it comes up no further before its answer grows.
+    this.#followed = scrollTop + clientHeight > scrollHeight - END_PX ? { node, top: scrollTop } : null;
   }
 
   /** Bring the question up further while its answer grows, and no longer when it is on top, or when the reader has scrolled. */

@@ -166,11 +166,12 @@ class Widget {
     if (!this.selection) return;
     const offer = this.#offerButton();
     const box = getSelection().getRangeAt(0).getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = offer;
+    const { width, height } = offer.getBoundingClientRect();
+    const zoom = offer.currentCSSZoom ?? 1; // Buttons for larger text may enlarge the whole body.
     const below = box.bottom + height + 16 < innerHeight;
-    offer.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8))}px`;
+    offer.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8)) / zoom}px`;
     const top = below ? box.bottom + 8 : box.top - height - 8;
-    offer.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`; // The selection may be out of the window.
+    offer.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8)) / zoom}px`; // The selection may be out of the window.
   }
 
   #offerButton() {

@@ -52,11 +52,12 @@ export class Quotes {
     this.mark = mark;
     mark.setAttribute('aria-describedby', 'quote');
     const box = mark.getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = this.node;
-    this.node.style.left = `${Math.max(8, Math.min(box.left - width / 2, document.documentElement.clientWidth - width - 8))}px`;
+    const { width, height } = this.node.getBoundingClientRect();
+    const zoom = this.node.currentCSSZoom ?? 1;
+    this.node.style.left = `${Math.max(8, Math.min(box.left - width / 2, document.documentElement.clientWidth - width - 8)) / zoom}px`;
     // Not over the panel's head: who goes up to close it would stay in the quote.
     const highest = Math.max(8, this.root.querySelector('.talk').getBoundingClientRect().top);
     const above = box.top - height - 6;
-    this.node.style.top = `${above >= highest ? above : Math.max(8, Math.min(box.bottom + 6, innerHeight - height - 8))}px`;
+    this.node.style.top = `${(above >= highest ? above : Math.max(8, Math.min(box.bottom + 6, innerHeight - height - 8))) / zoom}px`;
   }
 }

@@ -95,8 +95,9 @@ export class Room {
   #fit() {
     this.#width = innerWidth;
     this.#path = location.pathname;
-    const width = this.#panel.offsetWidth;
-    if (innerWidth - width < TEXT_MIN_PX) return;
+    const seenWidth = this.#panel.getBoundingClientRect().width;
+    if (innerWidth - seenWidth < TEXT_MIN_PX) return;
+    const width = seenWidth / (document.documentElement.currentCSSZoom ?? 1); // The body alone may be enlarged, and the panel with it.
     let best = { seen: partSeen(), rules: '' };
     if (best.seen >= ENOUGH) return;
     // A page that centres its text in what is left may put its beginning under its own bar, and need not go as far.

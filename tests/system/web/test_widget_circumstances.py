@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import RunningApp
 from tests.system.web.console_fake_api import event
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, answer_with, visiting
+from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, answer_with, select_words, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Route, expect
@@ -185,6 +185,35 @@ def test_room_does_not_put_the_text_under_the_bar_on_the_other_side(visit: Visit
     )
     assert left >= 272
     assert right <= 860
+
+
+@pytest.mark.parametrize("enlarged", ["body", "html"])
+def test_page_that_is_enlarged_by_its_own_buttons_has_room_and_the_offer_in_place(
+    visit: Visit, enlarged: str
+) -> None:
+    """The widget is enlarged with the body; room was made for a panel of its usual width."""
+    visit.page.set_viewport_size({"width": 1400, "height": 860})
+    text = "<p style='margin-left: 300px; width: 200px'>The fuse is blown, says the book.</p>" * 9
+    visit.go(head=f"<style>{enlarged} {{zoom: 1.5}}</style>" + visit.site.tag(visit.service.url))
+    visit.page.evaluate("html => { document.body.innerHTML = `<main>${html}</main>`; }", text)
+    select_words(visit.page, "The fuse is blown")
+    offer = visit.page.get_by_role("button", name="Ask about this")
+    expect(offer).to_be_visible()
+    place = "getSelection().getRangeAt(0).getBoundingClientRect()"
+    left, bottom = visit.page.evaluate(f"[{place}.left, {place}.bottom]")
+    box = offer.bounding_box()
+    assert box is not None
+    assert abs(box["x"] - left) < 2
+    assert 0 <= box["y"] - bottom < 20
+
+    visit.page.evaluate(f"document.querySelector('main').innerHTML = '<p>{'The lamp is lit. ' * 99}</p>'")
+    visit.open()
+
+    panel = visit.panel.bounding_box()
+    words = visit.page.locator("main p").bounding_box()
+    assert panel is not None
+    assert words is not None
+    assert panel["x"] - 60 < words["x"] + words["width"] <= panel["x"]
 
 
 LOADED_AHEAD = """

@@ -57,8 +57,9 @@ def standing_in(selection: str, passages: Sequence[Passage]) -> list[Passage]:
 
 def _code_lines(places: Sequence[Passage]) -> set[str]:
     """Return the lines of code in passages, with single spaces."""
-    texts = [place.chunk.text for place in places]
-    codes = [text[code.code_start : code.code_end] for text in texts for code in fenced_code(text)]
+    chunks = [place.chunk for place in places]
+    codes = [one.text[code.code_start : code.code_end] for one in chunks for code in fenced_code(one.text)]
+    codes += [one.text for one in chunks if one.in_code]
     return {_spaced(line) for code in codes for line in code.splitlines() if line.strip()}
 
 

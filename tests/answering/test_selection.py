@@ -120,6 +120,13 @@ def test_selected_code_stays_code(selection: str, shown: str) -> None:
     assert passage_of_selection(selection, [place]).chunk.text == shown
 
 
+def test_selected_code_from_the_middle_of_a_listing_stays_code() -> None:
+    """A long listing is in several passages, and but the first and the last have no fence."""
+    place = passage(CODE, code_fence="```bash")
+
+    assert passage_of_selection(CODE, [place]).chunk.text == f"```\n{CODE}\n```"
+
+
 def test_fence_around_selected_code_is_longer_than_those_in_it() -> None:
     """Books on Markdown show fences as code."""
     inner = "```python\nprint(1)\n```"

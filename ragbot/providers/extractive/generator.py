@@ -16,16 +16,15 @@ from ragbot.core.ports import AnswerScorer, Embedder, Pieces, SentenceVectors
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.core.text import asks
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, introduction, paragraphs_of, place_of
+from ragbot.providers.extractive.other_sections import without_other_sections
 from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import (
     AskedFor,
-    Want,
     asked_for,
-    asks_negated,
     leans_on_another,
     parts_of,
 )
-from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.see_also import further_last, unheaded_first
 from ragbot.providers.extractive.text_blocks import TextBlock
@@ -189,7 +188,7 @@ class ExtractiveGenerator:
             and (with_trees or not read.unit.is_tree)
             and (not asked.wants_author or authorship & (read.terms | read.heading_terms))
         ]
-        found = _without_opposites(asked, prompt.passages, found)
+        found = without_other_sections(asked, prompt.passages, found, weights.keys())
         found.sort(key=lambda one: -one.score)
         try:
             to_read = [found[place] for place in shortlist_units(found, cosines)]
@@ -276,7 +275,7 @@ class ExtractiveGenerator:
     ) -> Iterator[str]:
         shown: tuple[str, ...] | None = None
         is_further = is_cut = False
-        between = ""
+        between, under = "", (-1, -1)
         windows = unheaded_first(windows, passages)
         chunks = [prompt.passages[window.passage].chunk for window in windows]
         for window, chunk in zip(windows, chunks, strict=True):
@@ -284,7 +283,7 @@ class ExtractiveGenerator:
             place = place_of(chunk, chunks)
             if prompt.mode is Mode.FULL_BOOK and (place, window.is_further) != (shown, is_further):
                 yield f"{between}{introduction(place, shown, is_further=window.is_further)}"
-                between, is_cut = "\n\n", False
+                between, is_cut, under = "\n\n", False, (-1, -1)
             shown, is_further = place, window.is_further
             for paragraph in paragraphs_of(
                 chunk.text,
@@ -295,11 +294,13 @@ class ExtractiveGenerator:
                 tidy=self._tidy,
                 table_head=chunk.table_head,
                 code_fence=chunk.code_fence,
+                above=under[1] if under[0] == window.passage else -1,
                 heading=partial(self._heading, chunk, blocks),
             ):
                 # Where one list is cut and the next one, too, one line of dots says so.
                 yield f"{between}{paragraph.removeprefix(CUT_BEFORE) if is_cut else paragraph}"
                 between, is_cut = "\n\n", paragraph.endswith(CUT)
+            under = window.passage, passages[window.passage].units[window.units[-1]].unit.heading
 
     def _heading(self, chunk: Chunk, blocks: Sequence[TextBlock], number: int) -> str:
         """Return the words of a heading in a chunk; none for a title in its text, which the place names."""
@@ -337,28 +338,6 @@ def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
     return not weights or not held.isdisjoint(weights)
 
 
-def _without_opposites(
-    asked: AskedFor, passages: Sequence[Passage], found: list[Candidate]
-) -> list[Candidate]:
-    """Leave out the section that says the opposite: of "Allowed" and "Not allowed" the one not asked for.
-
-    A question whose answer is yes or no, a reason or a remedy may be answered by either.
-    """
-    if asked.is_trouble or asked.want in (Want.YES_NO, Want.CHOICE, Want.CAUSE):
-        return found
-    signs: dict[tuple[str, Terms], set[bool]] = {}
-    for one in found:
-        signs.setdefault(_section_of(one, passages), set()).add(one.read.is_negated)
-    wanted = asks_negated(asked.text)
-    return [
-        one for one in found if len(signs[_section_of(one, passages)]) == 1 or one.read.is_negated == wanted
-    ]
-
-
-def _section_of(one: Candidate, passages: Sequence[Passage]) -> tuple[str, Terms]:
-    return passages[one.passage].chunk.path, one.read.heading_terms
-
-
 def scored_question(context: str, question: str) -> str:
     """Return what the cross-encoder reads of a question and of the one before it: the last words of both.
 
@@ -374,7 +353,7 @@ def scored_text(chunk: Chunk, read: ReadUnit) -> str:
 
     The bold line that heads its part of the section stands for a heading, too.
     """
-    headings = (*chunk.heading_path, *([read.label] if read.label else []))
+    headings = (*chunk.heading_path_at(read.unit.start), *([read.label] if read.label else []))
     return ": ".join((*headings[-2:], read.unit.words[:LONGEST_SCORED]))
 
 

@@ -61,14 +61,14 @@ def paragraphs_of(
     heading: Callable[[int], str],
     table_head: str = "",
     code_fence: str = "",
+    above: int = -1,
 ) -> Iterator[str]:
     """Yield paragraphs, lists, code and tables of one window in the book's order, each run with its mark.
 
     `tidy` cleans a run of prose; `heading(block)` returns the words of a heading inside the passage.
     `table_head` is the head of the table in whose middle the passage begins, `code_fence` the first line of
-    such a listing.
+    such a listing. `above` is the block of the heading that what stands before is under, or -1.
     """
-    above = -1
     for indexes in _runs(text, blocks, passage, window.units):
         run = [passage.units[index] for index in indexes]
         first = run[0].unit

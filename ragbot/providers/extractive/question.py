@@ -152,6 +152,21 @@ _NEGATION = re.compile(
     r"\b(?:not|never|no|cannot|without|avoid|forbidden|prohibited)\b|n['’]t\b|\bun(?:supported|available|acceptable)\b",
     re.IGNORECASE,
 )
+# A heading of a section on removing something; questions for making or using something, and for removing it.
+_REMOVAL = re.compile(
+    r"\W*(?:\d+(?:\.\d+)*[.)]?\s+)?(?:how\s+to\s+)?(?:uninstall|remov(?:e|al|ing)\b|delet(?:e|ing|ion)\b)",
+    re.IGNORECASE,
+)
+_MAKES = re.compile(
+    r"\b(?:us(?:e|ing)|install\w*|set(?:ting)?\s*up|configur\w*|add\w*|creat\w*|enabl\w*|back(?:ing)?\s*up|build\w*|start\w*"
+    r"|run\w*|connect\w*|writ\w*|updat\w*|upgrad\w*|import\w*|export\w*|open\w*|sav\w*|activat\w*)\b",
+    re.IGNORECASE,
+)
+_REMOVES = re.compile(
+    r"\b(?:un(?:install|do|set|link|mount|load|register|subscribe|pin)\w*|remov\w*|delet\w*|eras\w*|rid|clean\w*|clear\w*|drop\w*"
+    r"|discard\w*|disabl\w*|stop\w*|revert\w*|reset\w*|throw\w*|leave|quit|without|replac\w*|empty\w*|purg\w*)\b",
+    re.IGNORECASE,
+)
 # What a reader does not know is not denied: "I don't know which tools are allowed".
 _KNOWS_NOT = re.compile(
     r"\b(?:(?:do|did|could|can)(?:n['’]t|\s+not)|cannot)\s+(?:know|understand|find|remember|see|tell|figure)\b"
@@ -276,6 +291,16 @@ def is_negated(text: str) -> bool:
 def asks_negated(question: str) -> bool:
     """Return whether an (English) question asks for what is not ("Which may I not use?")."""
     return is_negated(_KNOWS_NOT.sub(" ", question))
+
+
+def tells_to_remove(heading: str) -> bool:
+    """Return whether an (English) heading says how something is removed ("Uninstalling")."""
+    return _REMOVAL.match(heading) is not None
+
+
+def asks_to_make(question: str) -> bool:
+    """Return whether an (English) question is about making or using something, and not about removing it."""
+    return _MAKES.search(question) is not None and _REMOVES.search(question) is None
 
 
 def numbered_names(question: str) -> set[str]:

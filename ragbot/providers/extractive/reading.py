@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_glossary_heading, is_side_section, link_share
 from ragbot.core.text import QUESTION_MARKS, asks
-from ragbot.providers.extractive.question import is_negated
+from ragbot.providers.extractive.question import is_negated, tells_to_remove
 from ragbot.providers.extractive.text_blocks import TextBlock
 from ragbot.providers.extractive.units import Unit, units_of
 
@@ -39,7 +39,8 @@ class ReadUnit:
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
     `replies_to` are those of the question that it is the first to follow: a heading, a bold line, or the
-    sentence before. `is_negated` marks a unit under a heading with a negation ("Not allowed"). `depth` is the
+    sentence before. `is_negated` marks a unit under a heading with a negation ("Not allowed"), `removes` one
+    under a heading that says how something is removed ("Uninstalling"). `depth` is the
     length of the heading path of its section.
     `label` is the bold line above that names its part of the section, as that of a tab, or the row above
     that names a group of rows, or "".
@@ -53,6 +54,7 @@ class ReadUnit:
     listed: tuple[Terms, ...] = ()
     replies_to: Terms = frozenset()
     is_negated: bool = False
+    removes: bool = False
     depth: int = 0
     label: str = ""
     label_terms: Terms = frozenset()
@@ -228,6 +230,7 @@ class PassageReader:
                 listed=listed_in(index),
                 replies_to=asked[index],
                 is_negated=unit.heading in negated,
+                removes=any(map(tells_to_remove, (names[unit.heading], *chunk.heading_path_at(unit.start)))),
                 depth=len(chunk.heading_path_at(unit.start)),
                 label=units[labels[index]].words.strip(" |") if labels[index] >= 0 else "",
                 label_terms=stems[labels[index]] if labels[index] >= 0 else frozenset(),

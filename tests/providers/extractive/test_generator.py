@@ -11,7 +11,7 @@ from ragbot.bootstrap.extractive import build_extractive_generator
 from ragbot.config import load_settings
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Passage
+from ragbot.core.domain import InnerSection, Passage
 from ragbot.core.errors import DatabaseUnavailable, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens
@@ -26,7 +26,7 @@ from ragbot.providers.extractive.generator import (
 from ragbot.providers.extractive.windows import ANSWER_TOKENS
 from tests.fakes.parts import WordCountEmbedder
 from tests.providers.asking import extractive_generator
-from tests.providers.extractive.passages import READER, chunk_of, passages_of, weights_of
+from tests.providers.extractive.passages import FILLER, READER, chunk_of, passages_of, weights_of
 
 CHEDDAR = "Bob ripens the cheddar for nine months in a cool cellar."
 TEA = "Green tea is brewed at 80 degrees for two minutes."
@@ -155,6 +155,17 @@ def test_other_passage_that_answers_as_well_is_further_reading_too() -> None:
         "See also, from the same section:",
         f"{texts[1]} [2]",
     ]
+
+
+def test_heading_within_a_passage_is_shown_once() -> None:
+    """Two windows of one section stood each under its heading."""
+    text = f"A dairy.\n\n## Ripening\n\nBob ripens the cheddar. {FILLER}Alice ripens the cheddar, too.\n"
+
+    answer = answer_to(prompt_of("Who ripens the cheddar?", *passages_of(text)))
+
+    assert "Bob ripens" in answer
+    assert "Alice ripens" in answer
+    assert answer.partition("See also")[0].count("**Ripening**") == 1
 
 
 def test_both_sides_of_a_comparison_are_the_answer() -> None:
@@ -477,6 +488,24 @@ def test_scorer_reads_few_units_of_english_books_and_the_question_before() -> No
     ((question, texts),) = scorer.asked
     assert question == "Is cheddar ripened? And how long?"
     assert len(texts) == MOST_READ_BY_MODEL
+
+
+def test_scorer_reads_a_unit_with_the_headings_of_its_own_section() -> None:
+    """Several short sections are one passage, which has the headings of the first."""
+    scorer = Scorer("nothing")
+    first = "Bob ripens the cheddar.\n\n"
+    chunk = replace(
+        chunk_of(f"{first}## Tea\n\nAlice ripens the cheddar of tea.\n", "Dairy", "Cheddar"),
+        sections=(InnerSection(len(first), "tea", ("Dairy", "Tea")),),
+    )
+
+    answer_to(prompt_of("Who ripens the cheddar?", Passage(chunk, 1.0)), scorer=scorer)
+
+    ((_, texts),) = scorer.asked
+    assert set(texts) == {
+        "Dairy: Cheddar: Bob ripens the cheddar.",
+        "Dairy: Tea: Alice ripens the cheddar of tea.",
+    }
 
 
 class Similar:

@@ -160,10 +160,7 @@ class ExtractiveGenerator:
         weights = self._weights(prompt, asked)
         subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
         best = prompt.passages[0].score if prompt.passages else 0.0
-        with_side = wants_side_matter(asked.text) and not asked.wants_author
-        authorship = self._reader.terms(prompt.language, AUTHORSHIP) if asked.wants_author else frozenset()
-        # A drawing of folders that the reader has selected is what is asked about.
-        with_trees = asked.wants_tree or prompt.mode is Mode.SELECTED_TEXT
+        may_answer = self._kinds_that_answer(prompt, asked)
 
         def scored(one: Candidate) -> Candidate:
             return replace(one, score=score(asked, weights, subject, one))
@@ -183,12 +180,10 @@ class ExtractiveGenerator:
             )
             for place, passage in enumerate(passages)
             for index, read in enumerate(passage.units)
-            if is_answer(read.unit)
-            and (with_side or not read.unit.is_side)
-            and (with_trees or not read.unit.is_tree)
-            and (not asked.wants_author or authorship & (read.terms | read.heading_terms))
+            if may_answer(read)
         ]
-        found = without_other_sections(asked, prompt.passages, found, weights.keys())
+        terms = partial(self._reader.terms, prompt.language)
+        found = without_other_sections(asked, prompt.passages, found, terms)
         found.sort(key=lambda one: -one.score)
         try:
             to_read = [found[place] for place in shortlist_units(found, cosines)]
@@ -198,6 +193,19 @@ class ExtractiveGenerator:
         if not read_again:
             return [one for one in found if _has_word(one, weights)]
         return sorted(map(scored, read_again), key=lambda one: -one.score)
+
+    def _kinds_that_answer(self, prompt: Prompt, asked: AskedFor) -> Callable[[ReadUnit], bool]:
+        """Return a function that says whether a unit is of a kind that may answer the question."""
+        with_side = wants_side_matter(asked.text) and not asked.wants_author
+        authorship = self._reader.terms(prompt.language, AUTHORSHIP) if asked.wants_author else frozenset()
+        # A drawing of folders that the reader has selected is what is asked about.
+        with_trees = asked.wants_tree or prompt.mode is Mode.SELECTED_TEXT
+        return lambda read: (
+            is_answer(read.unit)
+            and (with_side or not read.unit.is_side)
+            and (with_trees or not read.unit.is_tree)
+            and (not asked.wants_author or not authorship.isdisjoint(read.terms | read.heading_terms))
+        )
 
     def _cosines(self, prompt: Prompt, passages: Sequence[ReadPassage]) -> list[list[float]]:
         """Return how similar each unit of each passage is to the question; nothing where it is not known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence
 
 from ragbot.core.domain import Passage
 from ragbot.providers.extractive.question import AskedFor, Want, asks_negated, asks_to_make
@@ -15,34 +15,27 @@ _NUMBERED = re.compile(r"\b(?P<what>[^\W\d_]+)\s+(?P<number>\d{1,4})\b(?!\.\d|\s
 
 
 def without_other_sections(
-    asked: AskedFor, passages: Sequence[Passage], found: list[Candidate], stems: Set[str]
+    asked: AskedFor, passages: Sequence[Passage], found: list[Candidate], terms: Callable[[str], Terms]
 ) -> list[Candidate]:
-    """Leave out units of sections that the question does not mean. `stems` are those of the question."""
+    """Leave out units of sections that the question does not mean. `terms` returns the stems of a text."""
     found = _without_opposites(asked, passages, found)
     if asked.want is Want.STEPS and asks_to_make(asked.text):
         # "Uninstalling unbound" has all words of "How do I use unbound?".
         found = [one for one in found if not one.read.removes]
     for named in _NUMBERED.finditer(asked.text):
-        found = _without_other_numbers(named["what"], named["number"], stems, found)
+        found = _without_other_numbers(terms(named["what"]), named["number"], found)
     return found
 
 
-def _without_other_numbers(
-    what: str, number: str, stems: Set[str], found: list[Candidate]
-) -> list[Candidate]:
-    """Leave out sections of another number where one of the question's has it: "Level 0" for "level 2"."""
-    # The word as the book's language has it stemmed.
-    words = {stem for stem in stems if what.casefold().startswith(stem[:-1] or stem)}
+def _without_other_numbers(what: Terms, number: str, found: list[Candidate]) -> list[Candidate]:
+    """Leave out sections of other numbers where one has the question's: "Level 0" for "level 2"."""
 
-    def is_of_kind(one: Candidate) -> bool:
-        return any(not words.isdisjoint(names) and any(map(str.isdigit, names)) for names in one.read.names)
+    def numbers(one: Candidate) -> set[str]:
+        return {term for names in one.read.names if what & names for term in names if term.isdigit()}
 
-    def is_meant(one: Candidate) -> bool:
-        return any(not words.isdisjoint(names) and number in names for names in one.read.names)
-
-    if not any(map(is_meant, found)):
+    if not any(number in numbers(one) for one in found):
         return found
-    return [one for one in found if is_meant(one) or not is_of_kind(one)]
+    return [one for one in found if number in (known := numbers(one)) or not known]
 
 
 def _without_opposites(

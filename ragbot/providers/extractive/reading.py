@@ -197,8 +197,7 @@ class PassageReader:
         text = chunk.text
         blocks = self.blocks(chunk)
         units = units_of(text, blocks, headings=chunk.heading_path, words=self._words)
-        ordered = [self._terms(language, self._words(text[unit.start : unit.end], "terms")) for unit in units]
-        stems = [frozenset(terms) for terms in ordered]
+        stems = [self.terms(language, self._words(text[unit.start : unit.end], "terms")) for unit in units]
         names = {-1: chunk.heading_path[-1] if chunk.heading_path else ""}
         for heading in {unit.heading for unit in units} - {-1}:
             names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")

@@ -207,8 +207,7 @@ def units_of(
 ) -> list[Unit]:
     """Split a passage. `headings` is its heading path; `words(text, kind)` removes a piece's markup."""
     last = headings[-1] if headings else ""
-    above = headings[:-1]
-    section = _section(last, text[: _next_heading(blocks, -1, text)], above)
+    section = _section(last, text[: _next_heading(blocks, -1, text)], headings[:-1])
     units: list[Unit] = []
     heading = -1
     questions = find_question_items(text, blocks)
@@ -216,7 +215,7 @@ def units_of(
         if block.kind == "heading":
             heading = number
             name = words(text[block.start : block.end], "heading")
-            section = _section(name, text[block.end : _next_heading(blocks, number, text)], above)
+            section = _section(name, text[block.end : _next_heading(blocks, number, text)], headings[:-1])
             continue
         if units and units[-1].heading == heading and is_picture(text[block.start : block.end]):
             units[-1] = _before_picture(units[-1], text)

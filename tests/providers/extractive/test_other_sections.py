@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from ragbot.core.domain import Passage
 from ragbot.providers.extractive.other_sections import without_other_sections
 from ragbot.providers.extractive.question import asked_for
-from tests.providers.extractive.passages import candidates_of, chunk_of, read, weights_of
+from tests.providers.extractive.passages import READER, candidates_of, chunk_of, read
 
 LEVELS = (
     "## Level 0 - show all\n\nNothing is hidden.\n\n## Level 2 - hide cows\n\nCows are hidden.\n\n"
@@ -20,7 +22,7 @@ def left_of(question: str, text: str) -> list[str]:
     """Return the words of the units that are left."""
     passage, place = read(text), Passage(chunk_of(text), 1.0)
     found = candidates_of(question, passage)
-    left = without_other_sections(asked_for(question), [place], found, weights_of(question).keys())
+    left = without_other_sections(asked_for(question), [place], found, partial(READER.terms, "english"))
     return sorted(one.read.unit.words for one in left)
 
 

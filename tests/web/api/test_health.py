@@ -20,6 +20,7 @@ from ragbot.core.errors import ProviderUnavailable, SearchUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
 from ragbot.health.checks import health_checks
+from ragbot.health.readiness import DATABASE_GRACE_S
 from ragbot.health.runner import CHECK_TIMEOUT_S, CheckResult, HealthCheck, HealthChecks
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
@@ -329,6 +330,23 @@ def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None
     release.set()
 
     assert states == ["ok", "ok", "ok", "down"]
+
+
+def test_database_that_is_slow_to_answer_is_not_down(make_app: AppMaker) -> None:
+    """At a start under load each check took more than 0.6 s, and the service was down for 40 s."""
+    readiness = services_of(with_book(make_app())).readiness
+    release, is_migrated = threading.Event(), readiness._is_migrated
+    states = [readiness.report().components["database"].status]
+
+    readiness._is_migrated = lambda: release.wait(30) and is_migrated()
+    readiness._checks._timeout_s = 0.05
+    for older_s in (0, DATABASE_GRACE_S):
+        readiness._checks._checked_at = float("-inf")
+        readiness._checks._parts["database"]._started_at -= older_s
+        states.append(readiness.report().components["database"].status)
+    release.set()
+
+    assert states == ["ok", "ok", "down"]
 
 
 def test_what_changes_is_said_once_in_the_log(

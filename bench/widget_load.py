@@ -9,16 +9,14 @@ outermost `EvaluateScript` and `FunctionCall`) and the style, layout and paint t
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.server
 import json
 import os
 import statistics
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from harness.loopback import Call, Connection, LoopbackServer
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "tests/sites/docusaurus/built/lighting.html"
@@ -42,28 +40,20 @@ BEHIND = ", behind the page's script"
 KINDS = ("button", "widget", f"button{BEHIND}", f"widget{BEHIND}")
 
 
-class _Pages(http.server.BaseHTTPRequestHandler):
+class Pages(LoopbackServer):
     """Serve the page of each kind, and the scripts when the page has been painted."""
 
-    def do_GET(self) -> None:
-        path, _, kind = self.path.partition("?")
-        body, media = b"", "text/javascript"
-        if path == "/page":
-            body, media = _page_of(KINDS[int(kind)]), "text/html; charset=utf-8"
-        elif path in {"/widget.js", "/button.js"}:
-            time.sleep(SCRIPT_COMES_AFTER_S)
-            body = ENTRY.read_bytes() if path == "/widget.js" else BUTTON.encode()
-        else:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", media)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
+    def respond(self, call: Call, connection: Connection) -> None:
+        match call.path:
+            case "/page":
+                page = _page_of(KINDS[int(call.query["kind"])])
+                connection.reply(200, page, {"Content-Type": "text/html; charset=utf-8"})
+            case "/widget.js" | "/button.js" as script:
+                connection.pause(SCRIPT_COMES_AFTER_S)
+                body = ENTRY.read_bytes() if script == "/widget.js" else BUTTON.encode()
+                connection.reply(200, body, {"Content-Type": "text/javascript"})
+            case _:
+                connection.reply(404, b"")
 
 
 def _page_of(kind: str) -> bytes:
@@ -71,16 +61,6 @@ def _page_of(kind: str) -> bytes:
     if kind.endswith(BEHIND):
         tag = f"<script>{PAGE_SCRIPT}</script>{tag}"
     return PAGE.read_text("utf-8").replace("</head>", f"{tag}</head>").encode()
-
-
-@contextlib.contextmanager
-def _serving() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
 
 
 def load_once(browser: Any, address: str) -> tuple[float, float]:
@@ -141,12 +121,12 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
-    with _serving() as base, sync_playwright() as playwright:
+    with Pages() as pages, sync_playwright() as playwright:
         args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         for turn in range(options.loads + 1):
             for number, kind in enumerate(KINDS):
-                work = load_once(browser, f"{base}/page?{number}")
+                work = load_once(browser, f"{pages.url}/page?kind={number}")
                 if turn:  # The first turn warms the browser up.
                     found[kind].append(work)
         browser.close()

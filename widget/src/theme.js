@@ -1,20 +1,20 @@
 /** Follow the site's own light or dark. */
 
-// Words and loops, not expressions: these are looked for on every page before anybody asks.
-const THEMES = {
-  dark: 'dark', slate: 'dark', night: 'dark', navy: 'dark', coal: 'dark', ayu: 'dark', light: 'light', default: 'light', rust: 'light',
-};
+// Words, not expressions: these are looked for on every page before anybody asks.
+const DARK = ['dark', 'slate', 'night', 'navy', 'coal', 'ayu'];
+const LIGHT = ['light', 'default', 'rust'];
 const AROUND = ['', 'theme', 'mode', 'color', 'scheme', 'is', 'v', 'quarto']; // `theme-dark`, `dark-mode`, `v-theme--dark`.
 export const THEME_ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
 
-/** Return the theme that one name says, or undefined. Of classes only those that name nothing else: `text-slate-500` is a colour. */
-function themeOfName(name, isClass) {
-  let found;
-  for (const part of name.split('-')) {
-    const theme = Object.hasOwn(THEMES, part) ? THEMES[part] : undefined;
-    if (isClass && !theme && !AROUND.includes(part)) return undefined;
+/** Return the theme that a value says, or null. Of classes only those count that name nothing else: `text-slate-500` is a colour. */
+function themeOfValue(value, isClass) {
+  let found = null;
+  for (const name of value.toLowerCase().replaceAll('\n', ' ').split(' ')) {
+    const parts = name.split('-');
+    if (isClass && !parts.every((part) => DARK.includes(part) || LIGHT.includes(part) || AROUND.includes(part))) continue;
+    if (parts.some((part) => DARK.includes(part))) return 'dark';
     // Classes are of many kinds: `default` says nothing there.
-    if (theme === 'dark' || (theme && (!isClass || part === 'light'))) found = found === 'dark' ? found : theme;
+    if (parts.some((part) => (isClass ? part === 'light' : LIGHT.includes(part)))) found = 'light';
   }
   return found;
 }
@@ -25,9 +25,7 @@ function themeOfPage() {
     for (const attribute of THEME_ATTRIBUTES) {
       const value = element.getAttribute(attribute);
       if (!value) continue;
-      const isClass = attribute === 'class';
-      let found;
-      for (const name of value.toLowerCase().replaceAll('\n', ' ').split(' ')) found = found === 'dark' ? found : themeOfName(name, isClass) ?? found;
+      const found = themeOfValue(value, attribute === 'class');
       if (found) return found;
     }
   }

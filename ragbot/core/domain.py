@@ -145,8 +145,7 @@ class Chunk:
 
     def section_at(self, offset: int) -> InnerSection | None:
         """Return the inner section at an offset of the text; None if that is the chunk's own section."""
-        inside = [section for section in self.sections if section.start <= offset]
-        return inside[-1] if inside else None
+        return next((section for section in reversed(self.sections) if section.start <= offset), None)
 
     def heading_path_at(self, offset: int) -> tuple[str, ...]:
         """Return the heading path of the section at an offset of the text."""

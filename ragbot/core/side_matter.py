@@ -43,9 +43,11 @@ _SOURCE_LINE = re.compile(
     re.IGNORECASE,
 )
 _LEAST_SOURCE_LINES = 0.5
+# Signs and a number that a heading may begin with.
+_BEGINNING = r"\W*(?:\d+(?:\.\d+)*[.):]?\s+)?"
 # Headings of which the sections below list others' texts, too: "Additional reading › SLAM".
 _SOURCES_HEADING = re.compile(
-    r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:and|additional|external|further|more|other|recommended|related|useful)\s+)*
+    rf"""{_BEGINNING}(?:(?:and|additional|external|further|more|other|recommended|related|useful)\s+)*
     (?:reading|readings|resources|references|citations|bibliography|works\s+cited|links|sources)
     (?:\s+(?:and|&)\s+(?:reading|readings|resources|references|citations|links|sources))?\W*""",
     re.IGNORECASE | re.VERBOSE,
@@ -54,7 +56,7 @@ _GLOSSARY = re.compile(
     r"\b(?:glossar\w*|terminolog\w+|key\s+terms|glosario|lexique|begriffe|begrippen\w*)\b", re.IGNORECASE
 )
 _SUMMARY = re.compile(
-    r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:chapter|section|lesson|module|unit|quick|the)\s+)*
+    rf"""{_BEGINNING}(?:(?:chapter|section|lesson|module|unit|quick|the)\s+)*
     (?:summary|recap(?:itulation)?|conclusions?|in\s+(?:short|brief|summary|a\s+nutshell)|wrap(?:ping)?[\s-]?up
        |(?:key|main)\s+(?:take-?aways?|points|ideas|insights)|take-?aways?|what\s+(?:you|we)(?:['’]ve|\s+have)?\s+learn(?:ed|t))
     (?:\s+(?:of|and|for)\b.*)?\W*""",
@@ -142,21 +144,18 @@ def is_side_section(heading: str, text: str, above: Sequence[str] = ()) -> bool:
     sources. A text without lines decides nothing: then the heading alone counts.
     """
     if not is_side_heading(heading):
-        return any(map(_SOURCES_HEADING.fullmatch, above)) and _lists_sources(text)
+        return any(map(_SOURCES_HEADING.fullmatch, above)) and _lists_sources(text, if_empty=False)
     names = _SIDE_NAMES.intersection(word.casefold() for word in _HEADING_WORD.findall(heading))
     if _SIDE_HEADINGS.search(heading) or not names or not names <= _BY_SHAPE:
         return True
-    return not _lines_of(text) or _lists_sources(text)
+    return _lists_sources(text, if_empty=True)
 
 
-def _lists_sources(text: str) -> bool:
-    lines = _lines_of(text)
+def _lists_sources(text: str, *, if_empty: bool) -> bool:
+    """Return whether most lines of a text name sources; `if_empty` for a text without lines."""
+    lines = [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
     sources = sum(map(bool, map(_SOURCE_LINE.search, lines)))
-    return bool(lines) and sources >= _LEAST_SOURCE_LINES * len(lines)
-
-
-def _lines_of(text: str) -> list[str]:
-    return [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
+    return sources >= _LEAST_SOURCE_LINES * len(lines) if lines else if_empty
 
 
 def is_glossary_heading(heading: str) -> bool:

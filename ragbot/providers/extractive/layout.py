@@ -268,7 +268,8 @@ def _listing(block: str, margin_before: str, code_fence: str, mark: str) -> str:
 def _code(block: str, margin_before: str, code_fence: str) -> str:
     """Return a listing in new fences, with its language and without a site generator's own options.
 
-    `margin_before` is what stands before it on its line. The marks of a quotation around it are left out.
+    `margin_before` is what stands before it on its line, `code_fence` its first line where it is cut off. The
+    marks of a quotation around it are left out.
     """
     opening = _FENCE.match(code_fence or block)
     language = ""

@@ -200,9 +200,9 @@ class AskedFor:
     """Describe what one question asks for.
 
     `subject` is the term whose definition is asked for, `options` are the two things to compare, each as
-    written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may, `wants_author`
-    that who wrote the book is asked for, `is_trouble` that the question is about a fault. `value` is the kind of value that the answer must hold, `measure` what
-    its number measures.
+    written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may,
+    `wants_author` that who wrote the book is asked for, `is_trouble` that the question is about a fault.
+    `value` is the kind of value that the answer must hold, `measure` what its number measures.
     """
 
     text: str

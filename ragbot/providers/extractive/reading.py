@@ -40,8 +40,8 @@ class ReadUnit:
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
     `replies_to` are those of the question that it is the first to follow: a heading, a bold line, or the
     sentence before. `is_negated` marks a unit under a heading with a negation ("Not allowed"), `removes` one
-    under a heading that says how something is removed ("Uninstalling"). `depth` is the
-    length of the heading path of its section.
+    under a heading that says how something is removed ("Uninstalling"). `depth` is the length of the heading
+    path of its section.
     `label` is the bold line above that names its part of the section, as that of a tab, or the row above
     that names a group of rows, or "".
     """
@@ -207,6 +207,7 @@ class PassageReader:
         }
         negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
+        paths = [chunk.heading_path_at(unit.start) for unit in units]
         labels = list(_labels(units))
         asked = list(_asked_before(units, labels, stems, questions))
 
@@ -229,8 +230,8 @@ class PassageReader:
                 listed=listed_in(index),
                 replies_to=asked[index],
                 is_negated=unit.heading in negated,
-                removes=any(map(tells_to_remove, (names[unit.heading], *chunk.heading_path_at(unit.start)))),
-                depth=len(chunk.heading_path_at(unit.start)),
+                removes=any(map(tells_to_remove, (names[unit.heading], *paths[index]))),
+                depth=len(paths[index]),
                 label=units[labels[index]].words.strip(" |") if labels[index] >= 0 else "",
                 label_terms=stems[labels[index]] if labels[index] >= 0 else frozenset(),
             )
